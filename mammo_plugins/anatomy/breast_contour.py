@@ -16,18 +16,18 @@ from .canonical_frame import SMALLEST_BREAST
 
 _SHALLOWEST = 0.15  # of the depth: less is a strip of chest wall, not breast
 _FEWEST_ROWS = 12
-_CUT = 0.5  # share of rows that may reach the image's right border
+_CUT = 0.5  # largest share of rows that reach the image's right border
 
 
 def shrink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reduce an image to the height that contours are found at.
+    """Shrink an image to the height at which contours are found.
 
     Args:
         pixels (np.ndarray): (H, W) grey values.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: (h, w) float32 image, and (2, ) factors that
-        bring its (x, y) back to the pixels given.
+        tuple[np.ndarray, np.ndarray]: (h, w) float32 image, and (2, ) factors that map
+        its (x, y) to the input's pixels.
     """
     height, width = pixels.shape
     scale = min(1.0, WORKING_HEIGHT / height)
@@ -39,19 +39,18 @@ def shrink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def skin_depth(mask: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """Return how far the breast reaches from the left border, row by row.
+    """Return the breast's depth from the left border, row by row.
 
-    Left out are rows where the breast is shallower than 15% of its depth, as film
-    shows a strip of chest wall there, and the outer 2% of the image's rows, which
-    may show its border. Gaps and specks of a few rows are bridged by a running
-    median.
+    Rows where the breast is shallower than 15% of its depth are left out, because film
+    shows a strip of chest wall there. So are the outer 2% of the image's rows, which
+    may show its border. A running median bridges gaps and specks of a few rows.
 
     Args:
         mask (np.ndarray): (H, W) bool, chest wall on the left.
 
     Returns:
         tuple[np.ndarray, int, int]: (H, ) float depth in pixels, and the half-open
-        range of rows that the breast takes (0, 0 when there is none).
+        range of rows that the breast occupies (0, 0 if there is none).
     """
     width = mask.shape[1]
     depth = np.where(mask.any(axis=1), width - mask[:, ::-1].argmax(axis=1), 0)
@@ -63,7 +62,7 @@ def skin_depth(mask: np.ndarray) -> tuple[np.ndarray, int, int]:
     inside, count = ndimage.label(tissue)
     if count == 0:
         return depth, 0, 0
-    # specks above or below the breast are apart from it
+    # specks above or below the breast are not connected to it
     areas = np.bincount(inside, weights=depth)[1:]
     rows = np.flatnonzero(inside == 1 + areas.argmax())
     return depth, int(rows[0]), int(rows[-1]) + 1
@@ -82,8 +81,8 @@ def skin_line(
 
     Returns:
         np.ndarray or None: (num_points, 2) as (x, y), from top to bottom, evenly
-        spaced; ``None`` when there is no breast, or most of its contour is cut
-        off by the image's right border.
+        spaced; ``None`` if there is no breast, or the image's right border cuts off
+        most of its contour.
     """
     if mask.mean() < SMALLEST_BREAST:
         return None
@@ -103,7 +102,7 @@ def find_skin_line(pixels: np.ndarray, **kwargs: Any) -> np.ndarray | None:
 
     Args:
         pixels (np.ndarray): (H, W), tissue bright, chest wall on the left.
-        **kwargs: Of :func:`skin_line`.
+        **kwargs: As in :func:`skin_line`.
 
     Returns:
         np.ndarray or None: As :func:`skin_line`, in pixels of ``pixels``.
@@ -115,14 +114,15 @@ def find_skin_line(pixels: np.ndarray, **kwargs: Any) -> np.ndarray | None:
 
 @dataclass(frozen=True)
 class BreastContour:
-    """Where an image shows the breast, in a few KB.
+    """Compact outline of the breast in an image, a few KB.
 
     Attributes:
         shape (tuple[int]): (H, W) of the image.
-        spans (np.ndarray): (h, 2) int16, first column of the breast and first one
-            behind it, row by row of the image as :func:`shrink` reduces it; 0, 0
-            where there is none.
-        factors (np.ndarray): (2, ), from (x, y) there to the image's pixels.
+        spans (np.ndarray): (h, 2) int16, first column of the breast and first column
+            after it, for each row of the image shrunk by :func:`shrink`; 0, 0 in rows
+            without breast.
+        factors (np.ndarray): (2, ), from (x, y) of the shrunk image to the image's
+            pixels.
         line (np.ndarray, optional): (N, 2), the skin line in the image's pixels.
     """
 
@@ -133,7 +133,7 @@ class BreastContour:
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> 'BreastContour':
-        """Find the breast.
+        """Find the breast in an image.
 
         Args:
             pixels (np.ndarray): (H, W), tissue bright, chest wall on the left.
@@ -164,7 +164,7 @@ class BreastContour:
         )
 
     def to_dict(self) -> dict:
-        """Return a JSON-serialisable form."""
+        """Return a JSON-serializable form."""
         return dict(
             shape=list(self.shape),
             spans=self.spans.tolist(),
@@ -173,7 +173,7 @@ class BreastContour:
         )
 
     def contains(self, points: np.ndarray) -> np.ndarray:
-        """Tell which points lie in the breast.
+        """Return which points lie in the breast.
 
         Args:
             points (np.ndarray): (..., 2) as (x, y) in the image's pixels.
@@ -186,14 +186,14 @@ class BreastContour:
         return (x >= first) & (x < behind)
 
     def spans_at(self, rows: np.ndarray) -> np.ndarray:
-        """Return from where to where the breast reaches on rows of the image.
+        """Return the range of the breast in rows of the image.
 
         Args:
             rows (np.ndarray): (...) y in the image's pixels.
 
         Returns:
-            np.ndarray: (..., 2) x in the image's pixels; 0, 0 where there is none,
-            and beyond the image.
+            np.ndarray: (..., 2) x in the image's pixels; 0, 0 in rows without breast
+            and outside the image.
         """
         row = np.floor(rows / self.factors[1]).astype(int)
         inside = (row >= 0) & (row < len(self.spans))
@@ -210,7 +210,7 @@ def _spread(points: np.ndarray, count: int) -> np.ndarray:
 
 
 def _smooth(points: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooth a polyline; its ends stay, as it is continued by point reflection."""
+    """Smooth a polyline; point reflection beyond its ends keeps them in place."""
     pad = min(len(points) - 1, int(np.ceil(4 * sigma)))
     before = 2 * points[0] - points[pad:0:-1]
     after = 2 * points[-1] - points[-2 : -2 - pad : -1]

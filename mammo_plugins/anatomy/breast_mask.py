@@ -1,7 +1,7 @@
-"""Where the breast is in a mammogram, and which way it faces.
+"""Segmentation of the breast in a mammogram, and the side of the chest wall.
 
-Digital images have a flat background and a faint skin line; films have a noisy one,
-white borders, tape, lead letters and light that leaked in along their edges.
+Digital images have a flat background and a faint skin line; films have a noisy
+background, white borders, tape, lead letters and light leaks along their edges.
 """
 
 import cv2
@@ -13,32 +13,31 @@ from .otsu import otsu_threshold
 from .padding import Padding, find_padding, grown, inside_thin_frame
 
 WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
-_MARKER = 9 / 512  # of the height: markers and lines are thinner than that
-_MARKER_CONTRAST = 0.2  # of the range: what rises above its surroundings by that
+_MARKER = 9 / 512  # of the height: markers and lines are thinner
+_MARKER_CONTRAST = 0.2  # of the range: contrast of markers to their surroundings
 _BLUR = 1 / 512  # standard deviation, of the height
 _COARSE = 0.6  # of Otsu's threshold
 _FAINTEST = 0.01, 0.02, 0.04, 0.08  # of the breast's level, tried in this order
-_REACH = 0.06  # of the height: the skin lies that near to the coarse outline
-_RING = 0.1  # of the height: beyond the reach, where the background is measured
-_NOISE = 4  # standard deviations of the background that skin stands out by
-_ALL_PADDING = 0.995  # of a row or column: no film there
-_LEAK = 0.1  # share of the reach's outer end that the breast may not touch
+_REACH = 0.06  # of the height: largest distance of the skin from the coarse outline
+_RING = 0.1  # of the height: width of the background measured beyond the reach
+_NOISE = 4  # contrast of the skin, in standard deviations of the background
+_ALL_PADDING = 0.995  # of a row or column: more padding means no film
+_LEAK = 0.1  # share of the reach's outer end that the breast must not touch
 
 
 def breast_mask(pixels: np.ndarray) -> np.ndarray:
     """Segment the breast from the background.
 
-    Otsu's threshold on square roots finds the bulk of the breast: the largest
-    connected region, without white film borders, markers and light along the
-    image's edges. From there the mask grows outward to the faint skin line, by the
-    lowest threshold over the level and noise of the background around it that does
-    not leak.
+    Otsu's threshold on square roots finds the bulk of the breast: the largest connected
+    region, without white film borders, markers and light along the image's edges. From
+    there, the mask grows outward to the faint skin line. The threshold is the lowest
+    one above the level and noise of the surrounding background that does not leak.
 
     Args:
         pixels (np.ndarray): (H, W) grey values, tissue bright, any positive scale.
 
     Returns:
-        np.ndarray: (H, W) bool; all False when nothing stands out.
+        np.ndarray: (H, W) bool; all False if nothing stands out.
     """
     mask = np.zeros(pixels.shape, bool)
     inside = inside_thin_frame(pixels)
@@ -47,7 +46,7 @@ def breast_mask(pixels: np.ndarray) -> np.ndarray:
 
 
 def _mask_within(pixels: np.ndarray) -> np.ndarray:
-    """Segment an image that may have padding, but no thin frame."""
+    """Segment an image that may have padding but no thin frame."""
     small = _shrunk(pixels)
     padding = find_padding(small)
     if padding is None:
@@ -63,7 +62,7 @@ def _mask_within(pixels: np.ndarray) -> np.ndarray:
 
 
 def _shrunk(pixels: np.ndarray) -> np.ndarray:
-    """Reduce an image to the working height."""
+    """Shrink an image to the working height."""
     height, width = pixels.shape
     scale = min(1.0, WORKING_HEIGHT / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -73,7 +72,7 @@ def _shrunk(pixels: np.ndarray) -> np.ndarray:
 
 
 def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bring a mask of the working height to another size."""
+    """Resize a mask of the working height."""
     if mask.shape == shape:
         return mask
     return (
@@ -85,7 +84,7 @@ def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _film_box(pixels: np.ndarray, padding: Padding) -> tuple[slice, slice]:
-    """Return the rows and columns that show film; padding in corners stays."""
+    """Return the rows and columns that show film; padding in corners remains."""
     constant = padding.is_near(pixels)
     box = []
     for axis in (1, 0):
@@ -102,8 +101,8 @@ def _mask_of(
 
     Args:
         image (np.ndarray): (H, W) float32.
-        covered (np.ndarray, optional): (H, W) bool, what is no film.
-        background (float): Grey value that stands there instead.
+        covered (np.ndarray, optional): (H, W) bool, pixels that are not film.
+        background (float): Grey value that replaces the covered pixels.
     """
     if covered is not None:
         image = np.where(covered, np.float32(background), image)
@@ -119,7 +118,7 @@ def _mask_of(
     image = cv2.GaussianBlur(
         _without_markers(image), (0, 0), max(0.5, _BLUR * len(image))
     )
-    root = np.sqrt(image)  # spreads the dark end, where skin and background part
+    root = np.sqrt(image)  # spreads the dark end, where skin and background differ
     coarse = root > _COARSE * otsu_threshold(root[~border])
     coarse = _largest(_without_threads(coarse & ~border))
     coarse[strip_rows(coarse)] = False
@@ -133,7 +132,7 @@ def _mask_of(
 
 
 def _without_markers(image: np.ndarray) -> np.ndarray:
-    """Take off what is thin and much brighter than its surroundings."""
+    """Remove thin structures that are much brighter than their surroundings."""
     size = max(3, round(_MARKER * len(image)))
     opened = cv2.morphologyEx(
         image,
@@ -151,12 +150,12 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     areas = np.bincount(labels.ravel())[1:]
     largest = (labels == 1 + int(areas.argmax())).astype(np.uint8)
     around = np.pad(largest, 1)
-    cv2.floodFill(around, None, (0, 0), 2)  # from outside; what it misses is a hole
+    cv2.floodFill(around, None, (0, 0), 2)  # from outside; holes are not reached
     return around[1:-1, 1:-1] != 2
 
 
 def _without_threads(mask: np.ndarray) -> np.ndarray:
-    """Open a mask by a diamond of five pixels; beyond the image nothing is True."""
+    """Open a mask by a diamond of five pixels, with False outside the image."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     mask = cv2.erode(
         mask.astype(np.uint8),
@@ -197,15 +196,15 @@ def _grow(image: np.ndarray, coarse: np.ndarray, allowed: np.ndarray) -> np.ndar
 
 
 def breast_side(mask: np.ndarray) -> str | None:
-    """Tell on which side of the image the chest wall lies.
+    """Return the side of the image on which the chest wall lies.
 
     Args:
         mask (np.ndarray): (H, W) bool, :func:`breast_mask`.
 
     Returns:
         str or None: 'left' or 'right': the vertical image border that the breast
-        touches more; by the centre of mass when it touches both alike; ``None``
-        for an empty mask.
+        touches more, or that its centre of mass is closer to if it touches both
+        equally; ``None`` for an empty mask.
     """
     if not mask.any():
         return None
@@ -220,17 +219,17 @@ def breast_side(mask: np.ndarray) -> str | None:
 
 
 def mask_bbox(mask: np.ndarray, margin: int = 0) -> tuple[int, int, int, int]:
-    """Return the box around what is true in a mask, such as the breast.
+    """Return the bounding box of a mask, such as that of the breast.
 
     Args:
         mask (np.ndarray): (H, W) bool.
-        margin (int): Pixels added on each side, as far as the image goes.
+        margin (int): Pixels added on each side, within the image.
 
     Returns:
         tuple[int]: (x1, y1, x2, y2).
 
     Raises:
-        ValueError: If nothing is true.
+        ValueError: If the mask is empty.
     """
     if not mask.any():
         raise ValueError('an empty mask has no box')

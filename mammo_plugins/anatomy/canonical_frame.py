@@ -1,4 +1,4 @@
-"""The frame all breasts are brought to: cropped, chest wall on the left.
+"""The canonical frame of all breasts: cropped, chest wall on the left.
 
 Coordinates are continuous pixels: pixel ``k`` covers ``[k, k + 1)``, so a mirrored
 ``x`` is ``width - x`` and a resized one ``x * scale``.
@@ -21,10 +21,10 @@ from .orientation import (
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02
-# a box belongs to the breast if its centre is in it or that near to it, as a share
-# of the crop's height: the skin line of faint images is found no nearer
+# a box belongs to the breast if its centre is inside or within this distance, as a
+# share of the crop's height: in faint images, the skin line is not more precise
 _NEAR = 0.02
-_OUTLINE = 0.002  # of the image's height: the outline is kept that exactly
+_OUTLINE = 0.002  # of the image's height: tolerance of the stored outline
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -43,9 +43,9 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def opencv_affine(matrix: np.ndarray) -> np.ndarray:
-    """Return an affine map of continuous pixels as ``cv2.warpAffine`` takes it.
+    """Convert an affine map of continuous pixels for ``cv2.warpAffine``.
 
-    OpenCV counts from the middles of pixels.
+    OpenCV counts from the centres of pixels.
 
     Args:
         matrix (np.ndarray): (3, 3).
@@ -58,7 +58,7 @@ def opencv_affine(matrix: np.ndarray) -> np.ndarray:
 
 
 def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Map boxes by a homography and box them in again.
+    """Map boxes by a homography and return the bounding boxes of the results.
 
     Args:
         boxes (np.ndarray): (N, 4) as (x1, y1, x2, y2).
@@ -75,7 +75,7 @@ def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 class _Points(tuple):
-    """Points that no copy repeats: they go with a sample, copied by each of its steps."""
+    """Points that are not deep-copied with a sample, which each step copies."""
 
     def __deepcopy__(self, memo: dict) -> '_Points':
         return self
@@ -83,23 +83,23 @@ class _Points(tuple):
 
 @dataclass(frozen=True)
 class CanonicalFrame:
-    """A crop of the source image, turned so that the chest wall is on the left.
+    """Crop of the source image, oriented so that the chest wall is on the left.
 
     Attributes:
         source_width, source_height (int): Size of the file's image in pixels.
         crop (tuple[int]): (x1, y1, x2, y2) in source pixels.
         flipped (bool): Whether the crop was mirrored left to right, after
             ``transposed``.
-        found (bool): False if a breast was looked for and none was told from the
-            background; the crop is the whole image then.
-        transposed (bool): Whether rows became columns, as PatientOrientation asks of
-            an image that was turned by 90 degrees.
+        found (bool): False if no breast could be distinguished from the background; the
+            crop is then the whole image.
+        transposed (bool): Whether rows became columns, as PatientOrientation requires
+            for an image that was rotated by 90 degrees.
         upside_down (bool): Whether the crop was mirrored top to bottom.
-        doubt (str, optional): What speaks against the way the image lies.
+        doubt (str, optional): Evidence against the orientation of the image.
         outline (tuple[tuple[float]]): Points (x, y) of the breast's outline in source
-            pixels; none if no breast was found or looked for.
-        warnings (tuple[tuple[str, str]]): (kind, detail) of what was overlooked when the
-            file was read.
+            pixels; empty if no breast was found or searched for.
+        warnings (tuple[tuple[str, str]]): (kind, detail) of problems that were
+            tolerated when the file was read.
     """
 
     source_width: int
@@ -122,10 +122,10 @@ class CanonicalFrame:
         laterality: str | None = None,
         view: str | None = None,
     ) -> 'CanonicalFrame':
-        """Find the frame of a mammogram; the whole image when no breast is found.
+        """Find the frame of a mammogram; the whole image if no breast is found.
 
-        An orientation is followed unless the pixels contradict it. Without one, only
-        the side of the chest wall is looked for.
+        An orientation is used unless the pixels contradict it. Without one, only the
+        side of the chest wall is determined.
 
         Args:
             pixels (np.ndarray): (H, W), tissue bright.
@@ -162,20 +162,20 @@ class CanonicalFrame:
         )
 
     def to_dict(self) -> dict:
-        """Return a JSON-serialisable form."""
-        # no field can change: nothing is copied
+        """Return a JSON-serializable form."""
+        # fields are immutable, so nothing is copied
         return {**vars(self), 'outline': _Points(self.outline)}
 
     @property
     def turn(self) -> Turn:
-        """Turn: What was done to the crop."""
+        """Turn: The steps applied to the crop."""
         return Turn(self.transposed, self.flipped, self.upside_down)
 
     def remarks(self, laterality: str) -> list[str]:
-        """Return what is to be said of the way the image lies.
+        """Return remarks on the orientation of the image.
 
         Args:
-            laterality (str): 'L' or 'R', as the exam has it.
+            laterality (str): 'L' or 'R', as in the exam.
         """
         remarks = []
         turned = self.transposed or self.upside_down
@@ -215,10 +215,11 @@ class CanonicalFrame:
         return np.linalg.inv(self.matrix)
 
     def inside_breast(self, boxes: np.ndarray) -> np.ndarray:
-        """Tell which boxes belong to the breast.
+        """Return which boxes belong to the breast.
 
-        Those whose centre is inside its outline, or outside by at most 2% of the
-        height of the crop. All do where no breast was found or looked for.
+        These are boxes with their centre inside its outline, or outside by at most 2%
+        of the height of the crop. If no breast was found or searched for, all boxes
+        belong to it.
 
         Args:
             boxes (np.ndarray): (N, 4) as (x1, y1, x2, y2) in canonical pixels.
@@ -245,7 +246,7 @@ class CanonicalFrame:
             image (np.ndarray): (source_height, source_width, ...).
 
         Raises:
-            ValueError: If the size is not that of the source.
+            ValueError: If the size differs from that of the source.
         """
         if image.shape[:2] != (self.source_height, self.source_width):
             raise ValueError(
@@ -278,7 +279,7 @@ def _find_turn(
     laterality: str | None,
     view: str | None,
 ) -> tuple[Turn, str | None]:
-    """Return the turn to the canonical frame, and what speaks against it."""
+    """Return the turn to the canonical frame, and evidence against it."""
     turn = turn_of(orientation, laterality, view)
     if turn is not None and not contradicts(turn, mask, view):
         return turn, (

@@ -1,4 +1,4 @@
-"""How two skin lines are brought together: by an affine change, and along rays.
+"""Fit of two skin lines, by an affine map and along rays.
 
 Rays start from a point of the chest wall, at row ``origin``.
 """
@@ -7,10 +7,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 ANGLES = np.deg2rad(np.linspace(-90, 90, 361))
-RATIOS = 0.6, 1.7  # what two breasts of a woman may differ by, in scale
-_ISOTROPY_WEIGHT = 0.05  # keeps both scales alike
+RATIOS = 0.6, 1.7  # range of the ratio of both breasts' scales in a woman
+_ISOTROPY_WEIGHT = 0.05  # keeps both scales similar
 _SHEAR_WEIGHT = 0.1
-_STARTS = 0.0, -0.12, 0.12  # of the logarithm of the scale along the chest wall
+_STARTS = 0.0, -0.12, 0.12  # offsets of the logarithm of the scale along the chest wall
 
 
 def radii(line: np.ndarray, origin: float) -> np.ndarray:
@@ -42,17 +42,17 @@ def fill_to_borders(
     height: int,
     auxiliary_height: int,
 ) -> np.ndarray:
-    """Keep rays that leave the main image above and below inside the other one.
+    """Limit the stretch of rays that leave the main image to the other image.
 
-    Where the images cut the breasts off no skin line is to be matched, but what is
-    shown of one breast has to cover what is shown of the other.
+    Where the images cut off the breasts, there is no skin line to match, but the
+    visible part of one breast must cover that of the other.
 
     Args:
-        stretch (np.ndarray): By angle.
+        stretch (np.ndarray): Stretch by angle.
         seen (np.ndarray): Indices of the angles that meet both skin lines.
         affine (np.ndarray): (2, 3), from auxiliary to main pixels.
         origin (float): Row of the main image that the rays start from.
-        height, auxiliary_height (int): Of the images.
+        height, auxiliary_height (int): Heights of the images.
     """
     stretch = stretch.copy()
     shear = affine[1, 0] / affine[0, 0]
@@ -78,14 +78,14 @@ def fit_affine(
     auxiliary_point: np.ndarray,
     weight: float,
 ) -> np.ndarray:
-    """Fit the affine change that brings one skin line onto the other.
+    """Fit the affine map of one skin line onto the other.
 
-    It keeps the chest wall where it is: x is scaled, y scaled, sheared and shifted.
+    It keeps the chest wall in place: x is scaled; y is scaled, sheared and shifted.
 
     Args:
         main_line, auxiliary_line (np.ndarray): (N, 2), from top to bottom.
-        main_point, auxiliary_point (np.ndarray): (2, ), that belong together.
-        weight (float): Of their distance beside that of the skin lines.
+        main_point, auxiliary_point (np.ndarray): (2, ), corresponding points.
+        weight (float): Weight of their distance relative to that of the skin lines.
 
     Returns:
         np.ndarray: (2, 3), from auxiliary to main pixels.
@@ -137,7 +137,8 @@ def fit_affine(
         )
 
     scale = np.log(depth / auxiliary_line[:, 0].max())
-    # long straight skin lines slide along each other: there may be several minima
+    # long straight skin lines can slide along each other, so there may be several
+    # minima
     fitted = min(
         (
             least_squares(

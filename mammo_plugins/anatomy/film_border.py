@@ -1,26 +1,26 @@
-"""What films show along their edges: white borders, and light that leaked in."""
+"""Artefacts along the edges of films: white borders and light leaks."""
 
 import numpy as np
 from scipy import ndimage
 
-_DEEPEST = 0.12  # of the image: no border is wider
-_BRIGHT = 0.15  # of the range of grey values: border rather than background
-_DARK = 0.05  # of the range: background; the fat at the chest wall is brighter
-_WHITE = 0.9  # of the maximum: white film, told from tissue too
-_GREY = 0.75  # of a white border's level: what is beside it
-_SEEN = 0.08  # of an edge: as much of a border must end at the background,
-_SEEN_WHITE = 0.5  # or at anything darker
-_UNEVEN = 0.4  # of its depth: what an even strip's depth may vary by
-_SHALLOW = 0.18  # of the breast's depth: a strip, not breast
-_SHORTEST = 0.02  # of the rows: a strip of light is longer
+_DEEPEST = 0.12  # of the image: widest border
+_BRIGHT = 0.15  # of the range of grey values: darkest border
+_DARK = 0.05  # of the range: brightest background; fat at the chest wall is brighter
+_WHITE = 0.9  # of the maximum: white film, brighter than tissue
+_GREY = 0.75  # of a white border's level: brightest grey value next to it
+_SEEN = 0.08  # of an edge: least share of a border that ends at the background,
+_SEEN_WHITE = 0.5  # and of a white border, at anything darker
+_UNEVEN = 0.4  # of its depth: largest variation of an even strip's depth
+_SHALLOW = 0.18  # of the breast's depth: deepest strip that is not breast
+_SHORTEST = 0.02  # of the rows: shortest strip of light
 
 
 def film_border(image: np.ndarray) -> np.ndarray:
     """Find bright strips of even depth along the edges of an image.
 
-    A border is bright from the edge on and ends sharply, at the background, or all
-    along the edge if it is white. Where the breast follows without a gap, it is
-    taken to be as deep as beside the breast.
+    A border is bright from the edge on and ends sharply at the background or, if it is
+    white, along the whole edge. Where the breast follows without a gap, the border is
+    assumed to be as deep as next to the breast.
 
     Args:
         image (np.ndarray): (H, W) float32, tissue bright.
@@ -40,7 +40,7 @@ def film_border(image: np.ndarray) -> np.ndarray:
 
 
 def _border_depth(image: np.ndarray, span: float) -> np.ndarray:
-    """Return how deep the border at the upper edge is, column by column."""
+    """Return the depth of the border at the upper edge, column by column."""
     height, width = image.shape
     deepest = int(_DEEPEST * height)
     depth = np.zeros(width, int)
@@ -71,11 +71,11 @@ def _border_depth(image: np.ndarray, span: float) -> np.ndarray:
 
 
 def _ends(top: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where what is brighter than a level ends, column by column.
+    """Return where the region above a level ends, column by column.
 
     Returns:
-        tuple[np.ndarray]: (W, ) its depth, 0 where it has no end; and the grey
-        values two pixels before and behind.
+        tuple[np.ndarray]: (W, ), its depth, 0 where it does not end; and the grey
+        values two pixels before and after the end.
     """
     dark = top <= level
     run = np.where(dark.any(axis=0), dark.argmax(axis=0), len(top))
@@ -89,10 +89,9 @@ def _ends(top: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def strip_rows(mask: np.ndarray) -> np.ndarray:
-    """Find rows above and below the breast that show no more than a strip.
+    """Find rows above and below the breast that show only a strip of film.
 
-    Film is exposed along the chest wall beside the breast, in a strip of even
-    depth.
+    Next to the breast, film is exposed along the chest wall in a strip of even depth.
 
     Args:
         mask (np.ndarray): (H, W) bool.
@@ -108,14 +107,14 @@ def strip_rows(mask: np.ndarray) -> np.ndarray:
 
 
 def _strip_length(depth: np.ndarray) -> int:
-    """Return how many rows from the first one on are a strip of even depth."""
+    """Return the number of rows, from the first on, that form a strip of even depth."""
     empty = int((depth > 0).argmax())
     length = _even_length(depth[empty:])
     return empty + length if length else 0
 
 
 def _even_length(depth: np.ndarray) -> int:
-    """Return the same for rows that are not empty."""
+    """Return the length of the strip for rows that are not empty."""
     shallow = depth <= _SHALLOW * np.percentile(depth, 95)
     run = len(depth) if shallow.all() else int(shallow.argmin())
     shortest = max(4, int(_SHORTEST * len(depth)))
@@ -130,15 +129,15 @@ def _even_length(depth: np.ndarray) -> int:
 
 
 def leaked_light(image: np.ndarray, breast: np.ndarray) -> np.ndarray:
-    """Return the background by columns, as rows without breast show it.
+    """Return the background by column, estimated from rows without breast.
 
     Args:
         image (np.ndarray): (H, W) float.
         breast (np.ndarray): (H, W) bool.
 
     Returns:
-        np.ndarray: (H, W) of what to take off: it passes linearly from that above
-        the breast to that below; 0 where there are too few such rows.
+        np.ndarray: (H, W) to subtract, interpolated linearly from above the breast to
+        below it; 0 if there are too few such rows.
     """
     height = len(image)
     rows = np.flatnonzero(breast.any(axis=1))

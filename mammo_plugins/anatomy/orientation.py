@@ -1,4 +1,4 @@
-"""How an image has to be turned to hang as mammograms hang, by PatientOrientation.
+"""Orientation of images for hanging, by PatientOrientation.
 
 Hung images have the chest wall at a side, the lateral part of a CC at the top, and
 the head above an MLO. In the canonical frame the chest wall is on the left.
@@ -10,7 +10,7 @@ import numpy as np
 
 from .breast_mask import breast_side, mask_bbox
 
-# an end that is straight less than this share of the straightest one is no chest wall
+# an end less straight than this share of the straightest one is not the chest wall
 _LEAST_EDGE = 0.5
 # an MLO ends straight at the top, through the pectoral muscle and the axilla
 _UPSIDE_DOWN = 0.25
@@ -18,12 +18,12 @@ _UPSIDE_DOWN = 0.25
 
 @dataclass(frozen=True)
 class Turn:
-    """Steps, in this order, that bring an image to the canonical frame.
+    """Steps that bring an image to the canonical frame, in this order.
 
     Attributes:
-        transposed (bool): Rows become columns.
-        flipped (bool): Mirrored left to right.
-        upside_down (bool): Mirrored top to bottom.
+        transposed (bool): Whether rows become columns.
+        flipped (bool): Whether the image is mirrored left to right.
+        upside_down (bool): Whether the image is mirrored top to bottom.
     """
 
     transposed: bool = False
@@ -45,7 +45,7 @@ class Turn:
 def turn_of(
     orientation: tuple[str, str] | None, laterality: str | None, view: str | None
 ) -> Turn | None:
-    """Return the turn that an orientation asks for.
+    """Return the turn that an orientation requires.
 
     Args:
         orientation (tuple[str], optional): Directions of rows and of columns, see
@@ -54,8 +54,8 @@ def turn_of(
         view (str, optional): 'CC', 'MLO' or another.
 
     Returns:
-        Turn | None: ``None`` if there is no orientation, or it leaves open where the
-        chest wall or the top is.
+        Turn | None: ``None`` if there is no orientation, or it does not determine the
+        position of the chest wall or the top.
     """
     if orientation is None:
         return None
@@ -71,7 +71,7 @@ def turn_of(
 
 
 def _upside_down(down: str, laterality: str | None, view: str | None) -> bool | None:
-    """Tell whether columns run upwards; ``None`` if that is not said."""
+    """Return whether columns run upwards; ``None`` if that is not known."""
     along = next((letter for letter in down if letter in 'HF'), None)
     if along is not None and view != 'CC':
         return along == 'H'
@@ -84,10 +84,10 @@ def _upside_down(down: str, laterality: str | None, view: str | None) -> bool | 
 def other_breast(
     orientation: tuple[str, str] | None, laterality: str | None, view: str | None
 ) -> bool:
-    """Tell whether the orientation of an MLO is one of the other breast.
+    """Return whether the orientation of an MLO is that of the other breast.
 
-    Its columns run to the feet and to the medial side, which is the right one of a left
-    breast.
+    In that case, its columns run to the feet and to the medial side, which is the right
+    one for a left breast.
 
     Args:
         orientation (tuple[str], optional), laterality (str, optional), view (str,
@@ -112,12 +112,12 @@ def other_breast(
 
 
 def contradicts(turn: Turn, mask: np.ndarray, view: str | None) -> bool:
-    """Tell whether the breast lies otherwise than an orientation says.
+    """Return whether the pixels contradict an orientation.
 
     Args:
-        turn (Turn): By the orientation.
+        turn (Turn): Turn that the orientation requires.
         mask (np.ndarray): (H, W) bool, the breast in the pixels of the file.
-        view (str, optional): 'MLO', of which the top is checked too.
+        view (str, optional): View; for 'MLO', the top is checked too.
     """
     turned = turn.apply(mask)
     return (
@@ -131,19 +131,19 @@ def contradicts(turn: Turn, mask: np.ndarray, view: str | None) -> bool:
 
 
 def seems_turned(mask: np.ndarray) -> bool:
-    """Tell whether the chest wall lies at the top or the bottom of an image.
+    """Return whether the chest wall lies at the top or the bottom of an image.
 
     Args:
         mask (np.ndarray): (H, W) bool, the breast in the pixels of the file.
     """
-    # an MLO ends straight at two edges, and its shape tells
+    # an MLO ends straight at two edges, so its shape decides
     return _chest_wall_across(mask) or (
         _lies(mask) and max(straight_ends(mask)[2:]) > _LEAST_EDGE
     )
 
 
 def seems_upside_down(mask: np.ndarray) -> bool:
-    """Tell whether an MLO stands on its head.
+    """Return whether an MLO is upside down.
 
     Args:
         mask (np.ndarray): (H, W) bool, the breast with its chest wall at a side.
@@ -158,16 +158,16 @@ def _chest_wall_across(mask: np.ndarray) -> bool:
 
 
 def _lies(mask: np.ndarray) -> bool:
-    """Tell whether a breast is clearly wider than high; hung ones are not."""
+    """Return whether a breast is clearly wider than tall; hung ones are not."""
     left, top, right, bottom = mask_bbox(mask)
     return right - left > 1.1 * (bottom - top)
 
 
 def straight_ends(mask: np.ndarray) -> tuple[float, float, float, float]:
-    """Return how much of its left, right, top and bottom end a breast fills.
+    """Return the share of its left, right, top and bottom end that a breast fills.
 
-    A breast ends straight where the film or the detector cuts it, wherever that lies in
-    the image, and round elsewhere.
+    A breast ends straight where the film or the detector cuts it off, anywhere in the
+    image, and round elsewhere.
     """
     left, top, right, bottom = mask_bbox(mask)
     mask = mask[top:bottom, left:right]

@@ -6,17 +6,18 @@ _BINS = 256
 
 
 def otsu_threshold(values: np.ndarray) -> np.floating:
-    """Return the grey value that parts a histogram of 256 bins best.
+    """Return Otsu's threshold by a histogram of 256 bins.
 
-    Between-class variance is greatest there (Otsu, A threshold selection method from
+    It maximizes the between-class variance (Otsu, A threshold selection method from
     gray-level histograms, IEEE Trans. SMC 9, 1979, equation 18).
 
     Args:
         values (np.ndarray): Grey values, float, finite, of any shape, at least one.
 
     Returns:
-        np.floating: Of their type: middle of the last bin of the lower class, of the
-        lowest of several that part alike; the value itself where all are the same.
+        np.floating: Of the values' type: centre of the last bin of the lower class. If
+        several thresholds are equally good, the lowest; if all values are equal, that
+        value.
     """
     first = values.flat[0]
     if (values == first).all():

@@ -1,8 +1,8 @@
-"""Constants that are no film: padding, turned corners and covered labels.
+"""Detection of constants that are not film: padding, corners and covered labels.
 
-A digital image's background is constant too. What tells padding from it is that film
-lies between it and the breast: it ends straight, at something even that is darker than
-the breast and surrounds it.
+A digital image's background is constant, too. Padding differs from it because film lies
+between padding and the breast: padding ends straight, at an even region that is darker
+than the breast and surrounds it.
 """
 
 from dataclasses import dataclass
@@ -13,40 +13,40 @@ from scipy import ndimage
 
 from .otsu import otsu_threshold
 
-_TOLERANCE = 1 / 255  # of the range: what flat areas may vary by
-_RIPPLE = 3 / 255  # of the range: what lossy coding leaves of a constant's edge
-_RINGING = 9 / 255  # of the range: what it leaves of a few pixels of a constant
-_THIN = 0.02  # of the height: a frame that scaling may blur is thinner
-_DARK = 0.25, 0.98  # of the first line of film, and of a frame's, at most dark
-_BLOCK = 8  # pixels: JPEG codes by squares of that size
-_LEAST = 0.002  # of the image
-_LEVELS = 6  # of the commonest, that are looked at
-_BEND = 0.003  # of the height: what a straight edge may deviate by
-_LONG = 0.3  # of the height: sides of padding; curves have none as long
-_STEP = 0.03  # of the height: upright or level sides of padding of several shapes
-_NEAR = 0.25  # of the step from padding to film
-_STRAIGHT = 0.85  # of the edge of padding
-_BESIDE = 0.5  # of the edge of bright padding, unless it is upright
-_RECTANGULAR = 0.93  # of the rectangle around it: a strip or a covered label
-_TRIANGULAR = 0.87  # of the triangle around it: the corner of a turned film
-_COVERED = 0.15  # of the image: a covered label is smaller
-_SURROUNDED = 0.9  # of a covered label's edge that lies in film
-_FILM = 0.03  # of what is no padding: film without breast
-_BREAST = 0.02  # of the image, at least
-_EVEN = 0.25, 0.1, 0.1  # of the contrast to the breast: what film may vary by
-_RIM = 0.04  # of the height: the breast's faint rim is narrower
-_SKIN = 0.12  # of the breast's outline inside the image that lies in film
+_TOLERANCE = 1 / 255  # of the range: variation of flat areas
+_RIPPLE = 3 / 255  # of the range: variation near a constant's edge after lossy coding
+_RINGING = 9 / 255  # of the range: the same for a few pixels of a constant
+_THIN = 0.02  # of the height: thickest frame that scaling may blur
+_DARK = 0.25, 0.98  # dark share: at most in film's first line, at least in a frame's
+_BLOCK = 8  # pixels: size of JPEG's blocks
+_LEAST = 0.002  # of the image: smallest padding
+_LEVELS = 6  # number of the most frequent grey values to examine
+_BEND = 0.003  # of the height: largest deviation of a straight edge
+_LONG = 0.3  # of the height: shortest side of padding, longer than a curve's
+_STEP = 0.03  # of the height: shortest vertical or horizontal side of irregular padding
+_NEAR = 0.25  # of the step from padding to film: near padding
+_STRAIGHT = 0.85  # of the edge of padding: least straight share
+_BESIDE = 0.5  # of bright padding's edge: least share in film, unless axis-aligned
+_RECTANGULAR = 0.93  # of the rectangle around it, filled by a strip or covered label
+_TRIANGULAR = 0.87  # of the triangle around it, filled by a rotated film's corner
+_COVERED = 0.15  # of the image: largest covered label
+_SURROUNDED = 0.9  # of a covered label's edge: least share that lies in film
+_FILM = 0.03  # of the pixels that are not padding: least share of film without breast
+_BREAST = 0.02  # of the image: smallest breast
+_EVEN = 0.25, 0.1, 0.1  # of the contrast to the breast: largest variation of film
+_RIM = 0.04  # of the height: widest faint rim of the breast
+_SKIN = 0.12  # of the breast's outline inside the image: least share that lies in film
 
 
 @dataclass(frozen=True)
 class Padding:
-    """Where an image is no film.
+    """Padding of an image.
 
     Attributes:
         mask (np.ndarray): (H, W) bool.
         levels (tuple[float]): Its grey values.
-        background (float): Grey value of the film beside it.
-        tolerance (float): What its own may vary by.
+        background (float): Grey value of the film next to it.
+        tolerance (float): Variation of its grey values.
     """
 
     mask: np.ndarray
@@ -55,7 +55,7 @@ class Padding:
     tolerance: float
 
     def is_near(self, pixels: np.ndarray) -> np.ndarray:
-        """Tell which pixels are padding or, beside dark one, its blurred edge."""
+        """Return which pixels are padding or the blurred edge of dark padding."""
         reaches = [
             max(self.tolerance, _NEAR * (self.background - level))
             for level in self.levels
@@ -69,17 +69,17 @@ class Padding:
 
 
 def find_padding(image: np.ndarray) -> Padding | None:
-    """Find constants that are not the background of the breast.
+    """Find constant regions that are not the background of the breast.
 
-    A grey value is padding where it covers strips, corners or spots that end
-    straight, or lie in film on all sides, if what it ends at is even, darker than
-    the breast, and surrounds the skin. Several values may be padding.
+    A grey value is padding where it covers strips, corners or spots that end straight
+    or lie in film on all sides. The region that it ends at must be even, darker than
+    the breast, and surround the skin. Several values may be padding.
 
     Args:
         image (np.ndarray): (H, W) float32, tissue bright.
 
     Returns:
-        Padding or None: ``None`` where all of it is image.
+        Padding or None: ``None`` if there is no padding.
     """
     span = float(np.percentile(image, 99.5) - image.min())
     if span <= 0:
@@ -104,14 +104,14 @@ def find_padding(image: np.ndarray) -> Padding | None:
 
 
 def inside_thin_frame(pixels: np.ndarray) -> tuple[slice, slice]:
-    """Find what a thin frame of the darkest grey value surrounds.
+    """Find the region inside a thin frame of the darkest grey value.
 
     Args:
-        pixels (np.ndarray): (H, W), tissue bright, not reduced: scaling mixes a
-            frame of a few pixels with what is beside it.
+        pixels (np.ndarray): (H, W), tissue bright, at full size, because scaling mixes
+            a frame of a few pixels with its surroundings.
 
     Returns:
-        tuple[slice]: Rows and columns; all where there is no frame.
+        tuple[slice]: Rows and columns; all if there is no frame.
     """
     darkest = float(pixels.min())
     high = darkest + _RINGING * (float(pixels.max()) - darkest)
@@ -120,7 +120,7 @@ def inside_thin_frame(pixels: np.ndarray) -> tuple[slice, slice]:
     for lines in (pixels, pixels.T):
         widths = []
         for side in (lines, lines[::-1]):
-            # as percentiles would tell, which take longer
+            # equivalent to percentiles, but faster
             bright = (side[: deepest + 1] > high).mean(axis=1)
             width = int(np.argmax(bright > 1 - _DARK[1]))
             # beyond a frame lies film, not more of a digital background
@@ -131,13 +131,13 @@ def inside_thin_frame(pixels: np.ndarray) -> tuple[slice, slice]:
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """Return a mask with all that lies within so many pixels of it."""
+    """Dilate a mask by a number of pixels."""
     kernel = np.ones((2 * pixels + 1,) * 2, np.uint8)
     return cv2.dilate(mask.astype(np.uint8), kernel) > 0
 
 
 def opened(mask: np.ndarray) -> np.ndarray:
-    """Return a mask without what is thinner than three pixels."""
+    """Return a mask without structures thinner than three pixels."""
     return (
         cv2.morphologyEx(
             mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
@@ -169,8 +169,8 @@ def _common_levels(image: np.ndarray, hidden: np.ndarray, span: float) -> list[f
 def _padding_of(
     image: np.ndarray, level: float, hidden: np.ndarray, span: float
 ) -> tuple[np.ndarray, float] | None:
-    """Return what of one grey value is padding, and the film's grey value."""
-    # in between there is breast of the same grey value
+    """Return the padding of one grey value, and the film's grey value."""
+    # between the extremes, the breast has the same grey values
     extreme = min(level - image.min(), image.max() - level) <= _TOLERANCE * span
     near = _RIPPLE if extreme else _TOLERANCE
     constant = (np.abs(image - level) <= near * span) & ~hidden
@@ -181,7 +181,7 @@ def _padding_of(
         return None
     near_film, background = grown(found, 3), float(np.median(image[found]))
     if level < background:
-        # lossy coding has frayed its edge, by a block at most
+        # lossy coding has frayed its edge by at most one block
         frayed = np.abs(image - level) <= _NEAR * (background - level)
         constant |= opened(frayed & grown(constant, _BLOCK) & ~hidden)
     padding = np.zeros(image.shape, bool)
@@ -190,7 +190,7 @@ def _padding_of(
     labels, count = ndimage.label(constant, np.ones((3, 3)))
     components = [labels == part for part in range(1, count + 1)]
     components = [c for c in components if c.sum() >= _LEAST * image.size]
-    # where one part is padding, others of its value may touch the breast
+    # if one part is padding, others of the same value may touch the breast
     for sure in (level < background, True):
         for component in components:
             if _ends_as_padding(component, outside, near_film, sure):
@@ -207,7 +207,7 @@ def _film_beside(image: np.ndarray, gap: np.ndarray) -> np.ndarray | None:
 
     Args:
         image (np.ndarray): (H, W).
-        gap (np.ndarray): (H, W) bool, what may be padding.
+        gap (np.ndarray): (H, W) bool, possible padding.
 
     Returns:
         np.ndarray or None: (H, W) bool.
@@ -217,7 +217,7 @@ def _film_beside(image: np.ndarray, gap: np.ndarray) -> np.ndarray | None:
         return None
     root = np.sqrt(np.clip(image - rest.min(), 0, None))
     threshold = root.max()
-    # where most of the image is breast, the first threshold may part fat from gland
+    # if most of the image is breast, the first threshold may separate fat from gland
     for even in _EVEN:
         below = root[~gap & (root <= threshold)]
         if below.size < _FILM * rest.size or below.max() <= below.min():
@@ -241,8 +241,8 @@ def _film_beside(image: np.ndarray, gap: np.ndarray) -> np.ndarray | None:
 
 
 def _surrounds(film: np.ndarray, breast: np.ndarray, gap: np.ndarray) -> bool:
-    """Tell whether film lies around the breast, rather than a gap."""
-    # behind the faint rim, which is as dark as film
+    """Return whether film lies around the breast, rather than a gap."""
+    # outside the faint rim, which is as dark as film
     distance = cv2.distanceTransform(
         (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
     )
@@ -255,14 +255,14 @@ def _surrounds(film: np.ndarray, breast: np.ndarray, gap: np.ndarray) -> bool:
 def _ends_as_padding(
     component: np.ndarray, outside: np.ndarray, near_film: np.ndarray, sure: bool
 ) -> bool:
-    """Tell whether a constant area ends as padding does.
+    """Return whether a constant area ends like padding.
 
     Args:
         component (np.ndarray): (H, W) bool.
-        outside (np.ndarray): (H, W) bool, the image's edges and what is beyond.
-        near_film (np.ndarray): (H, W) bool, what lies in film without breast or
-            beside it.
-        sure (bool): Whether it cannot be breast that is saturated.
+        outside (np.ndarray): (H, W) bool, the image's edges and everything beyond.
+        near_film (np.ndarray): (H, W) bool, pixels in film without breast or next to
+            it.
+        sure (bool): Whether it cannot be saturated breast.
     """
     edge = component & ~outside & grown(~component, 1)
     if not edge.any():
@@ -293,7 +293,7 @@ def _ends_as_padding(
                 upright += inner * along_axis
     share = straight
     if not may_touch_breast:
-        # it runs along a whole side of the film, which no even part of a breast does
+        # it extends along a whole side of the film, unlike an even part of a breast
         strip = component | outside
         across = np.concatenate([strip.all(axis=0)[1:-1], strip.all(axis=1)[1:-1]])
         share = upright if across.any() else 0.0
@@ -301,7 +301,7 @@ def _ends_as_padding(
 
 
 def _is_simple(component: np.ndarray, contour: np.ndarray) -> bool:
-    """Tell whether a constant area is a rectangle or a triangle."""
+    """Return whether a constant area is a rectangle or a triangle."""
     area = component.sum()
     _, (width, height), _ = cv2.minAreaRect(contour)
     if area >= _RECTANGULAR * (width + 1) * (height + 1):

@@ -9,16 +9,16 @@ from scipy import ndimage
 from .breast_contour import shrink
 from .breast_mask import breast_mask
 
-_TOPS = 0.2, 1.0  # of the breast's depth at the top: where the edge enters
-_BOTTOMS = 0.15, 0.95  # of the breast's height: where it meets the chest wall
+_TOPS = 0.2, 1.0  # of the breast's depth at the top: where the edge may begin
+_BOTTOMS = 0.15, 0.95  # of the breast's height: where it may meet the chest wall
 _ANGLES = 8, 55  # degrees between edge and chest wall
-_CANDIDATES = 48  # of tops, and of bottoms
-_SAMPLES = 48  # on a candidate
+_CANDIDATES = 48  # number of tops and of bottoms
+_SAMPLES = 48  # number on each candidate
 _BLUR = 0.008  # of the height
-_SKIN = 0.03  # of the height: the skin's own edge is no muscle's
-_BAND = 0.03  # of the height: beside the edge, compared in brightness
-_WANDER = 0.03  # of the height: the edge bends by that at most
-_STEPS = 25  # positions across, within that
+_SKIN = 0.03  # of the height: rim that is left out, because the skin has an edge, too
+_BAND = 0.03  # of the height: bands along the edge whose brightness is compared
+_WANDER = 0.03  # of the height: largest deviation of the edge from a line
+_STEPS = 25  # number of positions across within this deviation
 _STIFFNESS = 0.3  # cost of moving across by one step from sample to sample
 _LEAST_CONTRAST = 0.25  # in standard deviations of the breast's grey values
 _LEAST_CONFIDENCE = 0.25
@@ -26,26 +26,26 @@ _LEAST_CONFIDENCE = 0.25
 
 @dataclass(frozen=True)
 class PectoralEdge:
-    """Where the muscle ends and the breast begins.
+    """Edge between the pectoral muscle and the breast.
 
     Attributes:
         points (np.ndarray): (N, 2) as (x, y), from the top to the chest wall.
-        confidence (float): From 0 to 1; how much of the edge is one, and how much
-            brighter the muscle is.
+        confidence (float): From 0 to 1, by the visible share of the edge and the
+            brightness of the muscle.
     """
 
     points: np.ndarray
     confidence: float
 
     def distance(self, points: np.ndarray) -> np.ndarray:
-        """Return how far points lie before the muscle.
+        """Return the distance of points from the muscle.
 
         Args:
             points (np.ndarray): (..., 2) as (x, y).
 
         Returns:
-            np.ndarray: (...) distances in pixels from the straight line through
-            the edge, negative on the muscle.
+            np.ndarray: (...) distances in pixels from the straight line through the
+            edge, negative inside the muscle.
         """
         middle = self.points.mean(axis=0)
         along = np.linalg.svd(self.points - middle)[2][0]
@@ -58,18 +58,18 @@ def pectoral_edge(
 ) -> PectoralEdge | None:
     """Find the edge of the pectoral muscle in an MLO view.
 
-    Of all straight lines that cut off the corner between the upper image border
-    and the chest wall, the one that the grey values fall across most steadily from
-    the muscle to the breast; it then bends to the steepest fall near it.
+    Among all straight lines that cut off the corner between the upper image border and
+    the chest wall, it is the one across which the grey values fall most steadily from
+    the muscle to the breast. This line is then bent to the steepest fall near it.
 
     Args:
         pixels (np.ndarray): (H, W) grey values in the canonical frame, chest wall
             on the left.
-        mask (np.ndarray, optional): (H, W) bool, :func:`breast_mask` of it, if it
-            is known.
+        mask (np.ndarray, optional): (H, W) bool, its :func:`breast_mask`, if it is
+            known.
 
     Returns:
-        PectoralEdge or None: ``None`` when no muscle is to be seen.
+        PectoralEdge or None: ``None`` if no muscle is visible.
     """
     small, factors = shrink(pixels)
     if mask is None:
@@ -102,11 +102,11 @@ def pectoral_edge(
 
 
 class _Fall:
-    """How steeply grey values fall, in units of what is usual in the breast.
+    """Slope of grey values, relative to the usual slope in the breast.
 
     Args:
         levels (np.ndarray): (H, W) float32, smooth.
-        inside (np.ndarray): (H, W) bool; elsewhere it is 0.
+        inside (np.ndarray): (H, W) bool; the slope is 0 elsewhere.
     """
 
     def __init__(self, levels: np.ndarray, inside: np.ndarray) -> None:
@@ -131,7 +131,7 @@ class _Fall:
 
 
 def _normal(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Return the unit normal of lines that points away from the muscle."""
+    """Return the unit normal of lines, pointing away from the muscle."""
     along = end - start
     normal = np.stack([along[..., 1], -along[..., 0]], -1)
     return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
@@ -140,7 +140,7 @@ def _normal(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 def _best_line(
     fall: _Fall, mask: np.ndarray, first: int, last: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the ends (x, y) of the line that the levels fall across most, if any."""
+    """Return the ends (x, y) of the line with the strongest fall across it, if any."""
     height = last - first + 1
     margin = first + max(1, height // 50)
     depth = mask[margin : margin + height // 10].sum(axis=1).max()
@@ -155,9 +155,9 @@ def _best_line(
     start = np.stack([x, np.full_like(x, first)], -1)
     end = np.stack([np.zeros_like(y), y], -1)
     share = (np.arange(_SAMPLES) + 0.5)[:, None, None] / _SAMPLES
-    # steady beats steep: one strong step is not to make up for gaps
+    # prefer steady to steep: one strong step must not make up for gaps
     response = np.tanh(fall.across(start + share * (end - start), _normal(start, end)))
-    # a long edge is a muscle's, a short one anything's
+    # a long edge is a muscle's, a short one could be anything
     score = response.mean(axis=0) * np.sqrt(np.hypot(*(end - start).T))
     best = int(score.argmax())
     return start[best], end[best]
@@ -198,7 +198,7 @@ def _confidence(
     response: np.ndarray,
     height: int,
 ) -> float:
-    """Judge an edge by how much of it is seen, and by the muscle's brightness."""
+    """Return the confidence by the edge's visible share and the muscle's brightness."""
     normal = _normal(points[0], points[-1])
     bands = []
     for side in (-1, 1):

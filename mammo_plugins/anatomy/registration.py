@@ -1,29 +1,30 @@
-"""Registration of the other breast's image onto the main one (MommiNet-v2, 3.3).
+"""Registration of the contralateral image onto the main one (MommiNet-v2, 3.3).
 
-Both images are in the canonical frame, so that the auxiliary one is flipped
-already. The paper says that it is aligned by the nipples (MLO) and then warped
-"toward the main image according to the breast contours", and leaves open how.
-Here, first an affine change (scales, shear and shift along the chest wall) is
-fitted that brings the auxiliary skin line onto the main one and the nipples
-together. What it leaves is taken up by stretching the breast along the rays from
-the point of the chest wall beside the main nipple: a ray is stretched by the ratio
-of the two skin lines' distances on it. The chest wall stays in place and the skin
-lines coincide; the map has a closed inverse and cannot fold, as its Jacobian is
-the affine determinant times the squared ratio. Rays that leave the main image above
-or below its skin line are stretched no more than the auxiliary image reaches, so
-that a breast that was imaged less far up still covers the other one.
+Both images are in the canonical frame, so the auxiliary one is already flipped.
+According to the paper, it is aligned by the nipples (MLO) and then warped "toward the
+main image according to the breast contours". The paper does not state how. Here, we
+first fit an affine map (scales, shear and shift along the chest wall) of the auxiliary
+skin line onto the main one and of the nipples onto each other. The remaining difference
+is removed by stretching the breast along rays from the point of the chest wall level
+with the main nipple. Each ray is stretched by the ratio of the two skin lines'
+distances on it. The chest wall stays in place, and the skin lines coincide. The map has
+a closed-form inverse and cannot fold, because its Jacobian is the affine determinant
+times the squared ratio. Rays that leave the main image above or below its skin line are
+stretched only within the auxiliary image, so that a breast that was imaged less far up
+still covers the other one.
 
-On 24 phantom exams (256 x 128, 0.9 mm a pixel, lesion-free twins, each breast once
-the main one) the mean distance of the true skin lines falls from 1.9 (flipped only)
-or 1.6 (shifted by the nipples' rows) to 0.2 pixels in CC views, from 2.6 or 2.2 to
-0.3 in MLO views; it falls in at least 98% of pairs against either. The correlation
-of parenchymal detail (band-pass, about 0.7 to 4.5 mm) rises from 0.46 or 0.59 to
-0.67 (CC) and from 0.35 or 0.52 to 0.59 (MLO), in at least 94% of pairs.
+On 24 phantom exams (256 x 128, 0.9 mm per pixel, lesion-free twins, with each breast
+once as the main one), the mean distance of the true skin lines decreases from 1.9
+(flipped only) or 1.6 (shifted by the nipples' rows) to 0.2 pixels in CC views, and from
+2.6 or 2.2 to 0.3 in MLO views. It decreases in at least 98% of pairs compared with
+either. The correlation of parenchymal detail (band-pass, about 0.7 to 4.5 mm) increases
+from 0.46 or 0.59 to 0.67 (CC) and from 0.35 or 0.52 to 0.59 (MLO), in at least 94% of
+pairs.
 
 On 200 pairs of oblique phantom films (grey base, labels, tape, padding, cut at the top
-and bottom, half of the nipples not in profile; each once the main one) 0.5% fall back,
-and the mean Dice coefficient of the true breasts rises from 0.93 to 0.97; it falls by
-0.007 at most.
+and bottom, half of the nipples not in profile; with each breast once as the main one),
+0.5% fall back to 'aligned'. The mean Dice coefficient of the true breasts increases
+from 0.93 to 0.97; it never decreases by more than 0.007.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,47 +39,47 @@ from .contour_fit import ANGLES, RATIOS, fill_to_borders, fit_affine, radii
 from .nipple import SURE, doubt_cut_nipple, judge_nipple
 
 _SMOOTHING = 6  # standard deviation over angles, in half degrees
-_NIPPLE_WEIGHT = 0.3  # of the nipples' distance beside that of the skin lines
-_PLACE_WEIGHT = 0.05  # of where both overlap best, if the nipples are not sure
-_ORIGIN = 0.3, 0.7  # of the skin line's rows, where the rays start then
+_NIPPLE_WEIGHT = 0.3  # weight of the nipples' distance relative to the skin lines'
+_PLACE_WEIGHT = 0.05  # weight of points of best overlap, if the nipples are uncertain
+_ORIGIN = 0.3, 0.7  # range of the skin line's rows where the rays then start
 _LEAST_SEEN = 0.25  # share of the half circle of rays that must meet a skin line
 _WORST_FIT = 0.1  # mean distance of the skin lines, as a share of the depth
-_FARTHEST = 0.25  # of the smaller height: by that the contours may shift
-_LEAST_GAIN = 0.005  # of overlap, for a shift by the contours
-_MOST_LOSS = 0.01  # of overlap, by sampling; what loses more is not taken
+_FARTHEST = 0.25  # of the smaller height: largest shift by the contours
+_LEAST_GAIN = 0.005  # least gain in overlap for a shift by the contours
+_MOST_LOSS = 0.01  # largest loss of overlap, as sampled, for a map to be accepted
 _SAMPLES = 256  # rows that the overlap is measured on
-_GRID_STEP = 4  # smallest distance in pixels of the points that a warp is computed at
+_GRID_STEP = 4  # least spacing in pixels of the points at which a warp is computed
 
 PixelMaps = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A map between an auxiliary image and the main one it is registered onto.
+    """Map between an auxiliary image and the main one it is registered onto.
 
     Attributes:
         shape (tuple[int]): (H, W) of the main image.
-        status (str): 'warped', or 'aligned' when the contours could not be used
-            and the image was only shifted, if that.
-        reason (str, optional): Why it was not warped.
+        status (str): 'warped', or 'aligned' if the contours could not be used, so that
+            the image was shifted or left unchanged.
+        reason (str, optional): Reason why the image was not warped.
         affine (np.ndarray): (2, 3), from auxiliary to main pixels.
         origin (float): Row of the main image that the rays start from.
-        stretch (np.ndarray): By angle of ``ANGLES``, by which a ray of the main
-            image has to be stretched to reach the affinely changed auxiliary skin
+        stretch (np.ndarray): For each angle of ``ANGLES``, the factor by which a ray of
+            the main image is stretched to reach the affinely mapped auxiliary skin
             line.
-        warnings (tuple[str]): What was met on the way, to be counted:
+        warnings (tuple[str]): Problems met, for statistics:
 
             - 'nipples_apart': the nipples stated cannot belong together and were
               not used
-            - 'nipples_unsure': none were stated, and those found were not used
-            - 'no_skin_line', 'little_seen', 'sizes_differ', 'contours_apart': why
-              a warp was not possible
-            - 'overlap_lowered': a warp or shift was thrown away, since the breasts
-              overlapped less than before
-            - 'shifted_by_nipples', 'shifted_by_contours', 'not_shifted': what was
-              done instead of a warp
-        overlap (tuple[float]): Dice of both breasts on the main image before, with
-            the image as it is, and after.
+            - 'nipples_unsure': none were stated, and the detected ones were not used
+            - 'no_skin_line', 'little_seen', 'sizes_differ', 'contours_apart': reasons
+              why a warp was not possible
+            - 'overlap_lowered': a warp or shift was discarded because it reduced the
+              overlap of the breasts
+            - 'shifted_by_nipples', 'shifted_by_contours', 'not_shifted': replacement
+              for a warp
+        overlap (tuple[float]): Dice of both breasts on the main image, before
+            registration and after.
     """
 
     shape: tuple[int, int]
@@ -105,7 +106,7 @@ class Registration:
         )
 
     def to_dict(self) -> dict:
-        """Return a JSON-serialisable form."""
+        """Return a JSON-serializable form."""
         return {
             **asdict(self),
             'shape': list(self.shape),
@@ -142,7 +143,7 @@ class Registration:
         return (stretched - self.affine[:, 2]) @ np.linalg.inv(self.affine[:, :2]).T
 
     def _stretch_at(self, points: np.ndarray) -> np.ndarray:
-        # a stretch along a ray leaves its angle as it is
+        # a stretch along a ray does not change its angle
         angles = np.arctan2(points[..., 1] - self.origin, points[..., 0])
         return np.interp(angles, ANGLES, self.stretch)[..., None]
 
@@ -156,25 +157,25 @@ class Registration:
         interpolation: int = cv2.INTER_LINEAR,
         maps: PixelMaps | None = None,
     ) -> np.ndarray:
-        """Bring an image or map of the auxiliary view to the main one.
+        """Warp an image or map of the auxiliary view onto the main one.
 
         Args:
             image (np.ndarray): (h, w) of the auxiliary view.
-            interpolation (int): Of OpenCV. Defaults to linear; take
-                ``cv2.INTER_NEAREST`` for maps of labels.
-            maps (tuple[np.ndarray], optional): Of :meth:`pixel_maps`, which takes
-                longer than the warp, where several images are warped. Defaults to
-                ``None``: made here.
+            interpolation (int): OpenCV's interpolation. Defaults to linear; use
+                ``cv2.INTER_NEAREST`` for label maps.
+            maps (tuple[np.ndarray], optional): Result of :meth:`pixel_maps`, to warp
+                several images, because it takes longer than the warp. Defaults to
+                ``None``: computed here.
 
         Returns:
-            np.ndarray: :attr:`shape`, 0 where the auxiliary image ends.
+            np.ndarray: Of :attr:`shape`, 0 outside the auxiliary image.
         """
         return cv2.remap(image, *(maps or self.pixel_maps()), interpolation)
 
     def pixel_maps(self) -> PixelMaps:
-        """Return where each main pixel comes from.
+        """Return the auxiliary position of each main pixel.
 
-        They are not kept: at 3000 x 1500 they take 36 MB, the registration 3 KB.
+        The maps are not stored: at 3000 x 1500 they need 36 MB, the registration 3 KB.
 
         Returns:
             tuple[np.ndarray]: (H, W) float32 columns and rows, as OpenCV counts.
@@ -189,16 +190,16 @@ class Registration:
             cv2.remap(part, columns, rows, cv2.INTER_LINEAR)
             for part in self.coarse_maps()
         )
-        # the chest wall's own column serves where a map ends there
+        # positions left of the chest wall use its column
         return np.maximum(x, 0), y
 
     def coarse_maps(self) -> np.ndarray:
         """Return :meth:`pixel_maps` at every ``map_step(shape)``-th pixel.
 
-        Enlarged bilinearly, and not below column 0, it is exact to 0.05 pixels.
+        Upsampled bilinearly and clipped at column 0, it is accurate to 0.05 pixels.
 
         Returns:
-            np.ndarray: (2, h, w) float32; it reaches to the image's end, or beyond.
+            np.ndarray: (2, h, w) float32; it extends to the image's end or beyond.
         """
         step = map_step(self.shape)
         xs, ys = (
@@ -209,7 +210,7 @@ class Registration:
 
 
 def map_step(shape: Sequence[int]) -> int:
-    """Return how far apart the points of :meth:`Registration.coarse_maps` lie."""
+    """Return the spacing of the points of :meth:`Registration.coarse_maps`."""
     return max(_GRID_STEP, min(shape) // 256)
 
 
@@ -225,19 +226,19 @@ def register_contralateral(
 
     Args:
         main (np.ndarray): (H, W) grey values in the canonical frame.
-        auxiliary (np.ndarray): (h, w) of the same projection of the other breast,
-            in its canonical frame, and so flipped.
+        auxiliary (np.ndarray): (h, w) of the same projection of the other breast, in
+            its canonical frame and therefore flipped.
         main_nipple, auxiliary_nipple (Sequence[float], optional): (x, y) in their
-            images. Default to ``None``: found on the skin lines, as are nipples
-            stated outside their image, and used if both are sure.
+            images. Default to ``None``. Missing nipples and nipples outside their image
+            are detected on the skin lines and used if both are sure.
         view (str, optional): 'CC' or 'MLO', for finding nipples.
-        contours (Sequence[BreastContour], optional): Of both images, if they are
-            known. Defaults to ``None``.
+        contours (Sequence[BreastContour], optional): Contours of both images, if they
+            are known. Defaults to ``None``.
 
     Returns:
-        Registration: 'warped', or 'aligned' with a reason: shifted along the chest
-        wall by nipples that are stated or sure, otherwise by the contours, or left
-        as it is, whichever does not lower the overlap of the breasts.
+        Registration: 'warped', or 'aligned' with a reason. An aligned image is shifted
+        along the chest wall by nipples that are stated or sure, otherwise by the
+        contours, or left unchanged; a shift must not reduce the overlap of the breasts.
     """
     pair = _Pair(
         main,
@@ -252,15 +253,15 @@ def register_contralateral(
     return pair.result(pair.shift(nipples), 'aligned')
 
 
-_Both = tuple[np.ndarray, np.ndarray]  # of the main and the auxiliary image
+_Both = tuple[np.ndarray, np.ndarray]  # for the main and the auxiliary image
 
 
 class _Pair:
-    """Two images on their way to each other; it notes what could not be done.
+    """Two images to be registered; collects warnings.
 
     Args:
         main, auxiliary (np.ndarray): (H, W) and (h, w).
-        contours (Sequence[BreastContour]): Of both.
+        contours (Sequence[BreastContour]): Contours of both.
         view (str, optional): 'CC' or 'MLO'.
     """
 
@@ -293,7 +294,7 @@ class _Pair:
     def change(
         self, affine: np.ndarray, origin: float = 0.0, stretch: np.ndarray | None = None
     ) -> Registration:
-        """Return the map that an affine change and a stretch make."""
+        """Return the map of an affine change and a stretch."""
         stretch = np.ones(len(ANGLES)) if stretch is None else stretch
         height, width = self.images[0].shape[:2]
         return Registration((height, width), '', None, affine, float(origin), stretch)
@@ -305,7 +306,7 @@ class _Pair:
         return 2 * float((self._inside & other).sum()) / total if total else 0.0
 
     def result(self, change: Registration, status: str) -> Registration:
-        """Return a map with all that was noted."""
+        """Return a map with the collected warnings."""
         return replace(
             change,
             status=status,
@@ -319,7 +320,7 @@ class _Pair:
         self.reason = self.reason or reason
 
     def landmarks(self, stated: Sequence[Sequence[float] | None]) -> _Both | None:
-        """Return both nipples, if they are stated or sure and can be a pair."""
+        """Return both nipples, if they are stated or sure and can correspond."""
         ours, theirs = (
             self._landmark(*facts) for facts in zip(stated, self.lines, self.images)
         )
@@ -346,10 +347,10 @@ class _Pair:
         return np.array([nipple.x, nipple.y]) if nipple.confidence >= SURE else None
 
     def warps(self, nipples: _Both | None) -> Iterator[Registration | None]:
-        """Warp the contours onto each other, in the order of trust.
+        """Yield warps of the contours, most reliable first.
 
-        By both nipples, from where both breasts overlap most, and from where they
-        are.
+        They use both nipples, then the position of best overlap, then the present
+        position.
         """
         ours, theirs = self.lines
         if ours is None or theirs is None:
@@ -364,7 +365,7 @@ class _Pair:
         yield self._warp(lines, self._places(lines, 0.0), _NIPPLE_WEIGHT)
 
     def _warp(self, lines: _Both, points: _Both, weight: float) -> Registration | None:
-        """Warp by the skin lines, and points of both that belong together."""
+        """Warp by the skin lines and corresponding points of both."""
         ours, theirs = lines
         origin = points[0][1]
         lengths = radii(ours, origin)
@@ -420,7 +421,7 @@ class _Pair:
         return change
 
     def _places(self, lines: _Both, shift: float) -> _Both:
-        """Return points of both skin lines that a shift brings together."""
+        """Return the points of both skin lines that a shift makes coincide."""
         line = lines[0]
         first, last = (
             line[0, 1] + share * (line[-1, 1] - line[0, 1]) for share in _ORIGIN
@@ -432,7 +433,7 @@ class _Pair:
         )
 
     def _best_shift(self) -> float:
-        """Return the shift along the chest wall that both overlap most at."""
+        """Return the shift along the chest wall with the largest overlap."""
         farthest = _FARTHEST * min(len(image) for image in self.images)
         steps = int(farthest / self._step)
         shifts = self._step * np.arange(-steps, steps + 1)
@@ -444,7 +445,7 @@ class _Pair:
         return float(shifts[np.argmax(common.clip(min=0).sum(axis=1) / total)])
 
     def shift(self, nipples: _Both | None) -> Registration:
-        """Shift by nipples, else by the contours, else not: along the chest wall."""
+        """Shift along the chest wall by nipples, else by the contours, else not."""
         if nipples is not None:
             shifted = self._if_no_worse(
                 self.change(_shifted(nipples[0][1] - nipples[1][1]))

@@ -1,4 +1,4 @@
-"""Network components, by kind as in mmdet."""
+"""Network components, grouped by kind as in mmdet."""
 
 from .backbones import *  # noqa: F403
 from .classifiers import *  # noqa: F403

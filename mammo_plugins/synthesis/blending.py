@@ -1,4 +1,4 @@
-"""Mixing two patches and putting one into an image."""
+"""Mixing of two patches and pasting of a patch into an image."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ def blend(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarra
     """Return ``(1 - mask) * source + mask * target`` (eq. 9 of DIVF-Net's paper).
 
     Args:
-        source (np.ndarray): (H, W), seen where the mask is 0.
-        target (np.ndarray): (H, W), seen where the mask is 1.
+        source (np.ndarray): (H, W), visible where the mask is 0.
+        target (np.ndarray): (H, W), visible where the mask is 1.
         mask (np.ndarray): (H, W) weights in [0, 1].
 
     Returns:
@@ -35,7 +35,7 @@ def crop(image: np.ndarray, region: Sequence) -> np.ndarray:
         region (Sequence): (x1, y1, x2, y2) in whole pixels, or a :class:`Region`.
 
     Raises:
-        ValueError: If the region is empty or reaches out of the image.
+        ValueError: If the region is empty or extends beyond the image.
     """
     return image[_window(image, region)].copy()
 
@@ -49,12 +49,12 @@ def paste(image: np.ndarray, patch: np.ndarray, region: Sequence) -> np.ndarray:
         region (Sequence): (x1, y1, x2, y2) in whole pixels, or a :class:`Region`.
 
     Returns:
-        np.ndarray: (H, W), of the image's dtype; pixels outside the region are the
-        image's.
+        np.ndarray: (H, W), of the image's dtype; pixels outside the region are
+        unchanged.
 
     Raises:
-        ValueError: If the region is empty, reaches out of the image or has
-            another size than the patch.
+        ValueError: If the region is empty, extends beyond the image or differs in size
+            from the patch.
     """
     window = _window(image, region)
     if image[window].shape != patch.shape:
@@ -69,7 +69,7 @@ def paste(image: np.ndarray, patch: np.ndarray, region: Sequence) -> np.ndarray:
 
 
 def _window(image: np.ndarray, region: Sequence) -> tuple:
-    """Return the slices of a region, or say why there are none."""
+    """Return the slices of a region; raise an error if it is invalid."""
     x1, y1, x2, y2 = region[:4]
     height, width = image.shape
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):

@@ -1,4 +1,4 @@
-"""Fourier domain adaptation: the style of one patch for the content of another.
+"""Fourier domain adaptation: transfer of the style of one patch to another.
 
 Sources: Yang and Soatto, "FDA: Fourier Domain Adaptation for Semantic Segmentation",
 CVPR 2020; "Towards Robust Natural-Looking Mammography Lesion Synthesis on
@@ -9,31 +9,31 @@ import math
 
 import numpy as np
 
-_NO_PHASE = 1e-12  # of the sum of |pixels|: an amplitude below that is rounding
+_NO_PHASE = 1e-12  # of the sum of |pixels|: smaller amplitudes are rounding errors
 
 
 def fourier_adapt(source: np.ndarray, target: np.ndarray, beta: float) -> np.ndarray:
-    """Put the low-frequency amplitude of ``target`` into ``source`` (eq. 8).
+    """Replace the low-frequency amplitude of ``source`` by that of ``target`` (eq. 8).
 
-    The window of eq. 7 holds the frequencies (u, v), in cycles a patch, with
+    The window of eq. 7 contains the frequencies (u, v), in cycles per patch, with
     ``|u| <= floor(beta * H)`` and ``|v| <= floor(beta * W)``, both ends and all four
     sides included. It is symmetric, so the result is real:
 
-    - ``beta = 0`` exchanges nothing, the mean neither, and returns the source;
-    - a small ``beta > 0`` whose floors are 0 exchanges the mean alone;
+    - ``beta = 0`` exchanges nothing, not even the mean, and returns the source;
+    - a small ``beta > 0`` with floors of 0 exchanges only the mean;
     - from ``beta = 0.5`` on, all amplitudes are the target's.
 
-    Phases stay the source's. At a frequency that the source lacks (amplitude zero
-    to rounding, as anywhere but at zero frequency in a constant patch) there is no
-    phase to keep, and its amplitude stays zero; the mean is exchanged always.
+    Phases remain those of the source. If the source lacks a frequency (amplitude zero
+    except for rounding, as at all non-zero frequencies of a constant patch), there is
+    no phase to keep, and the amplitude remains zero. The mean is always exchanged.
 
-    For images that are not negative the mean of the result is the target's for any
-    ``beta > 0``. Values may leave [0, 1]: nothing is clipped here, so the caller
-    must clip when the result is final.
+    For non-negative images, the mean of the result is the target's for any
+    ``beta > 0``. Values may leave [0, 1]. Nothing is clipped here, so you must clip the
+    final result.
 
     Args:
-        source (np.ndarray): (H, W), gives content.
-        target (np.ndarray): (H, W), gives style.
+        source (np.ndarray): (H, W), provides the content.
+        target (np.ndarray): (H, W), provides the style.
         beta (float): Half width of the window as a share of H and W, 0 to 1.
 
     Returns:
@@ -55,7 +55,7 @@ def fourier_adapt(source: np.ndarray, target: np.ndarray, beta: float) -> np.nda
         return source.astype(np.float32)
     height, width = source.shape
     rows = np.rint(np.abs(np.fft.fftfreq(height)) * height)[:, None]
-    columns = np.arange(width // 2 + 1)  # the other half is the conjugate of this
+    columns = np.arange(width // 2 + 1)  # the other half is its conjugate
     spectrum = np.fft.rfft2(source.astype(np.float64))
     amplitude = np.abs(spectrum)
     exchanged = (

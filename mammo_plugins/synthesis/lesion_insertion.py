@@ -1,4 +1,4 @@
-"""Tumours blended into normal mammograms.
+"""Blending of tumours into normal mammograms.
 
 Source: "DisAsymNet: Disentanglement of Asymmetrical Abnormality on Bilateral
 Mammograms Using Self-adversarial Learning", section 2.3.
@@ -25,37 +25,37 @@ def insert_lesions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Blend tumours into an image by Gaussian transparency.
 
-    ``x_fake = x * prod_k (1 - alpha_k) + sum_k t_k * alpha_k``, as the paper has it.
-    ``alpha_k`` is 1 in the middle of tumour k and falls off as a Gaussian whose
-    standard deviations are ``spread`` times the tumour's width and height; the paper
-    says that "the co-variance is determined by the size" and gives no factor. It is
-    0 outside the tumour's patch, which has no pixels there.
+    ``x_fake = x * prod_k (1 - alpha_k) + sum_k t_k * alpha_k``, as in the paper.
+    ``alpha_k`` is 1 at the centre of tumour k and decreases as a Gaussian with standard
+    deviations of ``spread`` times the tumour's width and height. The paper states that
+    "the co-variance is determined by the size" but gives no factor. Outside the
+    tumour's patch, which has no pixels there, ``alpha_k`` is 0.
 
-    The formula does not share a pixel out among tumours that overlap: two of them
-    add up and can exceed 1. The result is clipped to [0, 1].
+    The formula does not normalize over overlapping tumours: two of them add up and can
+    exceed 1. The result is clipped to [0, 1].
 
     Args:
         image (np.ndarray): (H, W) float in [0, 1].
         lesions (Sequence[np.ndarray]): Tumours t_k, each (h, w) float in [0, 1].
-        centres (Sequence[tuple]): (x, y) of each tumour's middle, in continuous
-            pixels of the image: pixel k covers [k, k + 1). Patches are laid on
-            whole pixels, the nearest. What lies over the border is cut off.
-        spread (float): Above zero. Half way along a patch's side alpha is 0.14 with
-            the default 0.25, 0.04 with 0.2 and 0.01 with 1 / 6: a step there is
-            traded for how much of the tumour is seen.
-        inside (np.ndarray, optional): (H, W) bool mask of the breast; pixels
-            outside stay as they are. Defaults to ``None``, everywhere.
-        shown (Sequence[np.ndarray], optional): (h, w) bool of each tumour's patch;
-            the rest of it, such as air beside the skin, has alpha 0. Defaults to
-            ``None``, all of it.
+        centres (Sequence[tuple]): (x, y) of each tumour's centre, in continuous pixels
+            of the image: pixel k covers [k, k + 1). Patches are rounded to the nearest
+            whole pixels and cropped at the border.
+        spread (float): Above zero. Halfway along a patch's side, alpha is 0.14 with the
+            default 0.25, 0.04 with 0.2 and 0.01 with 1 / 6. Larger values show more of
+            the tumour but also a step there.
+        inside (np.ndarray, optional): (H, W) bool mask of the breast; pixels outside
+            are left unchanged. Defaults to ``None``, everywhere.
+        shown (Sequence[np.ndarray], optional): (h, w) bool for each tumour's patch; the
+            rest of the patch, such as air next to the skin, has alpha 0. Defaults to
+            ``None``, the whole patch.
 
     Returns:
         tuple: The image, (H, W) float32, and the tumours' weight
-        ``1 - prod_k (1 - alpha_k)``, (H, W) float32 in [0, 1]. Where the weight
-        is 0 the image is as before.
+        ``1 - prod_k (1 - alpha_k)``, (H, W) float32 in [0, 1]. Where the weight is 0,
+        the image is unchanged.
 
     Raises:
-        ValueError: If shapes, numbers of tumours and centres, or values do not fit.
+        ValueError: If shapes, numbers of tumours and centres, or values are invalid.
     """
     _check(image, lesions, centres, inside, shown)
     kept = np.ones(image.shape, np.float32)  # prod_k (1 - alpha_k)
@@ -82,26 +82,26 @@ def sample_positions(
     rng: np.random.Generator,
     min_inside: float = 0.5,
 ) -> list[Point | None]:
-    """Draw where tumours are inserted, evenly over the breast.
+    """Draw positions of tumours, uniformly over the breast.
 
-    A centre always lies in the breast. As a tumour on the skin line would be cut to
-    nothing, a share of its box must lie in the breast too; the paper asks for a
-    position "within the breast region" alone, which is ``min_inside=0``. Tumours are
-    drawn independently, so that they may overlap.
+    A centre always lies in the breast. Because a tumour on the skin line would be cut
+    off almost completely, a share of its box must lie in the breast, too. The paper
+    requires only a position "within the breast region", which is ``min_inside=0``.
+    Positions are drawn independently, so tumours may overlap.
 
     Args:
         inside (np.ndarray): (H, W) bool mask of the breast.
         sizes (Sequence[tuple]): (h, w) of each tumour, in pixels of the mask.
-        rng (np.random.Generator): Three numbers a tumour are drawn from it.
-        min_inside (float): Least share of the box in the breast. What lies
-            beyond the image's border is not in the breast. Defaults to 0.5.
+        rng (np.random.Generator): Three numbers per tumour are drawn from it.
+        min_inside (float): Least share of the box in the breast. Pixels beyond the
+            image's border are not in the breast. Defaults to 0.5.
 
     Returns:
-        list[tuple | None]: Centres (x, y) in continuous pixels; ``None`` for a
-        tumour that has no place.
+        list[tuple | None]: Centres (x, y) in continuous pixels; ``None`` for a tumour
+        without a possible position.
 
     Raises:
-        ValueError: If the mask or the share is not such.
+        ValueError: If the mask or the share is invalid.
     """
     if inside.ndim != 2 or inside.dtype != bool:
         raise ValueError(
@@ -131,7 +131,7 @@ def _position(
         borderType=cv2.BORDER_CONSTANT,
     )
     places = np.flatnonzero(inside & (counts >= min_inside * height * width))
-    # drawn in any case, so that a tumour's place does not hang on the others'
+    # always drawn, so that a tumour's position does not depend on the others
     draw, x, y = rng.random(3)
     if not places.size:
         return None
@@ -160,7 +160,7 @@ def _check(
     inside: np.ndarray | None,
     shown: Sequence[np.ndarray] | None,
 ) -> None:
-    """Refuse what cannot be blended."""
+    """Raise an error for inputs that cannot be blended."""
     if image.ndim != 2 or image.dtype.kind != 'f':
         raise ValueError(
             f'image must be a float image (H, W), got {image.dtype} '

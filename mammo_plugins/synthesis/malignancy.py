@@ -1,4 +1,4 @@
-"""A malignant image made of a benign one and a malignant patch.
+"""Synthesis of a malignant image from a benign one and a malignant patch.
 
 Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
 Dual-Views Breast Cancer Analysis", section 3.2.
@@ -32,25 +32,25 @@ def synthesize_malignancy(
 ) -> np.ndarray:
     """Paste a malignant patch into a benign image.
 
-    Without ``fourier_beta`` and ``soft_mask`` the patch replaces the region as it is
-    ("Region Selection & CutMix" of table 2); either adds one of the table's stages.
-
-    The paper can be read in two ways, so ``adapt`` names the patch whose
+    Without ``fourier_beta`` and ``soft_mask``, the patch replaces the region unchanged
+    ("Region Selection & CutMix" of table 2); each of them adds one of the table's
+    stages. The paper can be read in two ways, so ``adapt`` names the patch whose
     low-frequency amplitude is replaced by the other's:
 
-    - ``'benign'``: eqs. 8 and 9 as written. The benign region takes the malignant
-      style and shows where the mask is low, which is along the patch's contour, so
-      the brightness steps there. Without a soft mask nothing of it shows: the
-      table's row "+ Fourier" would be the row before it, and is refused here.
-    - ``'malignant'``: as figure 4 and section 5.2 show it ("smooth style in the
-      replaced region", without a soft mask). The lesion takes the style of the breast
-      it comes to. A wide window takes the lesion's own low frequencies too, and
+    - ``'benign'``: eqs. 8 and 9 as written. The benign region gets the malignant style
+      and is visible where the mask is low, which is along the patch's contour, so there
+      is a brightness step there. Without a soft mask, it is not visible at all. The
+      table's row "+ Fourier" would then equal the row before it, and is rejected here.
+    - ``'malignant'``: as shown in figure 4 and section 5.2 ("smooth style in the
+      replaced region", without a soft mask). The lesion gets the style of the breast it
+      is pasted into. A wide window also replaces the lesion's own low frequencies, and
       with them its contrast.
 
     Mean absolute step across the contour, and contrast of the lesion in its box, in
-    1/1000 of the range (50 phantom lesions of 12 to 53 pixels, each in 4 random places;
-    centred within 0.4 to 0.6, sigma 0.25 of the shorter side; ``fourier_beta``
-    0.01 / 0.05; the untouched breasts have 24, the lesions' own contrast is 159):
+    1/1000 of the range (50 phantom lesions of 12 to 53 pixels, each at 4 random
+    positions; centred within 0.4 to 0.6, sigma 0.25 of the shorter side;
+    ``fourier_beta`` 0.01 / 0.05; the step in unchanged breasts is 24, the lesions' own
+    contrast is 159):
 
     ============================ ============ ============
     stages                       step         contrast
@@ -62,28 +62,28 @@ def synthesize_malignancy(
     Fourier, malignant, soft m.  26 / 25      45 / 22
     ============================ ============ ============
 
-    So the equations as written look less natural than no adaptation at all. The
-    default is the other reading, which figures 3 and 4 support: in figure 3 the
-    transformed region gets the soft mask and the target its inverse, and in figure 4
-    the target is the image that the lesion is added to.
+    The equations as written therefore look less natural than no adaptation at all. The
+    default is the other reading, which figures 3 and 4 support. In figure 3, the
+    transformed region gets the soft mask and the target its inverse. In figure 4, the
+    target is the image that the lesion is added to.
 
     Args:
         benign_image (np.ndarray): (H, W) float in [0, 1].
-        region (Sequence): (x1, y1, x2, y2) in whole pixels, or what
-            :func:`select_region` returns.
+        region (Sequence): (x1, y1, x2, y2) in whole pixels, or the result of
+            :func:`select_region`.
         malignant_patch (np.ndarray): (y2 - y1, x2 - x1) float in [0, 1].
-        fourier_beta (float, optional): ``beta`` of :func:`fourier_adapt`; None
-            leaves the stage out.
-        soft_mask (SoftMask | MaskParameters, optional): Ranges to draw a mask from,
-            or the parameters of one (draw them with
-            :func:`sample_mask_parameters` to keep a record); None pastes hard.
-        rng (np.random.Generator, optional): Needed for a :class:`SoftMask` alone.
+        fourier_beta (float, optional): ``beta`` of :func:`fourier_adapt`; None omits
+            the stage.
+        soft_mask (SoftMask | MaskParameters, optional): Ranges to draw a mask from, or
+            the parameters of one (draw them with :func:`sample_mask_parameters` to keep
+            a record); None pastes without a soft mask.
+        rng (np.random.Generator, optional): Only needed for a :class:`SoftMask`.
         adapt (str): 'benign' or 'malignant', see above. Defaults to 'malignant'.
         inside (np.ndarray, optional): (H, W) bool, the breast in the benign image.
-            Pixels outside keep their values: air stays air. Defaults to all.
-        patch_inside (np.ndarray, optional): (y2 - y1, x2 - x1) bool, the breast in
-            the malignant patch. Elsewhere the benign image is kept, so no air
-            comes into a breast. Defaults to all.
+            Pixels outside are left unchanged, so air remains air. Defaults to all.
+        patch_inside (np.ndarray, optional): (y2 - y1, x2 - x1) bool, the breast in the
+            malignant patch. Elsewhere the benign image is kept, so that no air is
+            pasted into a breast. Defaults to all.
 
     Returns:
         np.ndarray: (H, W) float32 in [0, 1], equal to the benign image outside the
@@ -91,10 +91,10 @@ def synthesize_malignancy(
         are exchanged.
 
     Raises:
-        ValueError: If sizes, types or ranges are not as above, if the region reaches
-            out of the image, if no pixel is inside both masks (the image would be
-            called malignant and show nothing), if a :class:`SoftMask` comes without
-            ``rng``, or for the combination that changes nothing.
+        ValueError: If sizes, types or ranges are not as above, if the region extends
+            beyond the image, if no pixel is inside both masks (the image would be
+            labelled malignant without showing a lesion), if a :class:`SoftMask` is
+            given without ``rng``, or for the combination that changes nothing.
     """
     if adapt not in ('benign', 'malignant'):
         raise ValueError(f"adapt must be 'benign' or 'malignant', got {adapt!r}")
@@ -134,7 +134,7 @@ def synthesize_malignancy(
 
 
 def _check_image(name: str, image: np.ndarray) -> None:
-    """Refuse what is not a grey image in [0, 1]."""
+    """Raise an error unless an image is grey and in [0, 1]."""
     if image.ndim != 2 or not image.size or image.dtype.kind != 'f':
         raise ValueError(
             f'{name} must be a float image (H, W), got {image.dtype} '
@@ -160,9 +160,9 @@ def _mask(name: str, mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndar
 
 
 def _filled(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Put the mean of the pixels inside into those outside.
+    """Fill the pixels outside with the mean of those inside.
 
-    Air would pull the mean down, which is the strongest part of the style.
+    Air would lower the mean, which is the strongest part of the style.
     """
     return np.where(inside, patch, patch[inside].mean())
 

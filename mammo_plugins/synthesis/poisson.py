@@ -1,11 +1,11 @@
-"""Poisson image editing (Perez et al., 2003): by OpenCV, and as eq. 4 has it."""
+"""Poisson image editing (Perez et al., 2003), by OpenCV and by eq. 4."""
 
 import cv2
 import numpy as np
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import spsolve
 
-_LEVELS = 255  # OpenCV's seamlessClone takes 8 bits alone
+_LEVELS = 255  # OpenCV's seamlessClone accepts only 8 bits
 _MARGIN = 4  # pixels around the image, for regions at its border
 
 
@@ -14,12 +14,12 @@ def poisson_blend(
 ) -> np.ndarray:
     """Blend a pasted patch into an image by OpenCV's mixed cloning.
 
-    The "conventional" baseline of Lin et al., figure 4. It is not their eq. 4, which
-    :func:`mixed_gradient_blend` solves: OpenCV takes the patch's gradient where its
-    components differ more, ``|gx - gy|``, and leaves out 3 pixels of the region's
-    rim. OpenCV works with 8 bits; its change of the image is added to the pixels as
-    they are, so that all others keep their 16. The 8 bits span the grey values that
-    the region can have.
+    The "conventional" baseline of Lin et al., figure 4. It differs from their eq. 4,
+    which :func:`mixed_gradient_blend` solves: OpenCV uses the patch's gradient where
+    its components differ more, ``|gx - gy|``, and leaves out 3 pixels along the
+    region's edge. OpenCV works with 8 bits. Its change is added to the original pixels,
+    so that all others keep their 16 bits. The 8 bits span the possible grey values of
+    the region.
 
     Args:
         image (np.ndarray): (H, W) float in [0, 1].
@@ -36,7 +36,7 @@ def poisson_blend(
     images = [np.pad(part, _MARGIN, mode='edge') for part in (image, pasted)]
     mask = np.pad(region, _MARGIN)
     within = [part[mask].astype(float) for part in images]
-    # room for the patch's bumps and hollows on top of the tissue's
+    # leaves room for the patch's peaks and valleys on top of the tissue's
     reach = np.ptp(within[1])
     low = min(within[0].min() - reach, within[1].min())
     high = max(within[0].max() + reach, within[1].max())
@@ -64,12 +64,12 @@ def mixed_gradient_blend(
 ) -> np.ndarray:
     """Blend a pasted patch into an image by the stronger gradient of both.
 
-    The exact solution of Lin et al., eqs. 3 and 4, with all else kept (eq. 5): of all
-    images that are the same outside the region, the one whose differences to
-    neighbours are nearest to those wanted, in the sense of least squares. What is
-    wanted is the tissue's gradient where it is longer than the patch's, the patch's
-    elsewhere, and the tissue's over the region's border; it is what
-    :class:`~mammo_plugins.models.losses.SeamlessBlendingLoss` is smallest for.
+    This is the exact solution of Lin et al., eqs. 3 and 4, with everything else
+    preserved (eq. 5). Among all images that are unchanged outside the region, it is the
+    least-squares fit of differences between neighbours to the target gradient. The
+    target gradient is the tissue's where it is longer than the patch's and across the
+    region's border, and the patch's elsewhere. The solution minimizes
+    :class:`~mammo_plugins.models.losses.SeamlessBlendingLoss`.
 
     Args:
         image (np.ndarray): (H, W) float in [0, 1].
@@ -93,7 +93,7 @@ def mixed_gradient_blend(
     patch *= within
     stronger = np.hypot(*tissue) > np.hypot(*patch)
     wanted = np.where(stronger | ~within, tissue, patch)
-    # each difference that has a pixel of the region is an equation for its ends
+    # each difference that includes a pixel of the region is an equation for its ends
     pixel, inside = np.arange(image.size).reshape(image.shape), region.ravel()
     near, far, value = (
         np.concatenate([along_x.ravel(), along_y.ravel()])
@@ -123,7 +123,7 @@ def mixed_gradient_blend(
 
 
 def _gradient(image: np.ndarray) -> np.ndarray:
-    """Return (2, H, W), forward differences along x and y, 0 in the last ones."""
+    """Return forward differences along x and y, (2, H, W), 0 in the last ones."""
     return np.stack(
         [
             np.diff(image, axis=1, append=image[:, -1:]),
@@ -133,7 +133,7 @@ def _gradient(image: np.ndarray) -> np.ndarray:
 
 
 def _check(image: np.ndarray, pasted: np.ndarray, region: np.ndarray) -> None:
-    """Refuse what cannot be blended."""
+    """Raise an error for inputs that cannot be blended."""
     if not image.shape == pasted.shape == region.shape or not region.any():
         raise ValueError(
             f'image {image.shape}, pasted {pasted.shape} and region '

@@ -1,4 +1,4 @@
-"""Where in a breast a lesion is pasted: the region of the highest saliency.
+"""Selection of the region in which a lesion is pasted, by saliency.
 
 Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
 Dual-Views Breast Cancer Analysis", section 3.2, eqs. 3 to 5 and algorithm 1. A lesion
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-LEAST_SHARE = 0.5  # of a view's own largest saliency, that its place in a pair keeps
-_BITS = 32  # of a digit: sums over images of up to 2**31 pixels fit in int64
+LEAST_SHARE = 0.5  # of a view's own largest saliency, kept by its region in a pair
+_BITS = 32  # per digit: sums over images of up to 2**31 pixels fit in int64
 
 
 class Region(NamedTuple):
-    """A rectangle of pixels and the saliency in it.
+    """Rectangle of pixels and the saliency in it.
 
     Args:
         x1, y1, x2, y2 (int): Pixels; the last row is ``y2 - 1`` and the last
@@ -33,12 +33,12 @@ class Region(NamedTuple):
 
 
 class RegionSearch(NamedTuple):
-    """What is looked for in one of two views.
+    """Search parameters for one of two views.
 
     Args:
         saliency, height, width, allowed, min_allowed: As in :func:`select_region`.
         nipple (tuple[float], optional): (x, y) in continuous pixels of the map.
-        centre (tuple[float]): (x, y) of the lesion in the rectangle.
+        centre (tuple[float]): (x, y) of the lesion's centre in the rectangle.
         pixel (tuple[float]): (width, height) of a pixel, in a unit that both views
             share, such as mm.
     """
@@ -54,22 +54,22 @@ class RegionSearch(NamedTuple):
 
 
 def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Sum the saliency over every position of a rectangle (eq. 3).
+    """Sum the saliency for every position of a rectangle (eq. 3).
 
-    A summed-area table, accumulated in integers: the sums are exact and rounded
-    once, at the end.
+    It uses a summed-area table, accumulated in integers. The sums are exact and rounded
+    only once, at the end.
 
     Args:
-        saliency (np.ndarray): (H, W), finite and not negative.
-        height, width (int): Of the rectangle, in pixels.
+        saliency (np.ndarray): (H, W), finite and non-negative.
+        height, width (int): Size of the rectangle, in pixels.
 
     Returns:
-        np.ndarray: (H - height + 1, W - width + 1) float64; entry (i, j) belongs to
-        the rectangle whose top left pixel is in row i and column j.
+        np.ndarray: (H - height + 1, W - width + 1) float64; entry (i, j) belongs to the
+        rectangle with its top left pixel in row i and column j.
 
     Raises:
-        ValueError: If the saliency is not such a map, or the rectangle is empty
-            or larger than the map.
+        ValueError: If the saliency is invalid, or the rectangle is empty or larger than
+            the map.
     """
     saliency = _checked(saliency, height, width)
     rows, columns = saliency.shape
@@ -80,7 +80,7 @@ def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
         )
     digits = list(_exact_sums(saliency, height, width))
     total = np.zeros((rows - height + 1, columns - width + 1))
-    for exponent, digit in reversed(digits):  # smallest first loses least
+    for exponent, digit in reversed(digits):  # smallest first is most exact
         total += np.ldexp(digit.astype(np.float64), exponent)
     return total
 
@@ -94,33 +94,33 @@ def select_region(
 ) -> Region | None:
     """Find the rectangle with the largest saliency (eqs. 4 and 5, algorithm 1).
 
-    Equal to the paper's double loop (:func:`select_region_by_loop`) in exact
-    arithmetic: sums are compared without rounding, and of equal ones the first in
-    row-major order is taken. (Float64 values below 1e-290 of the largest are the one
-    exception; they are rounded.)
+    The result equals that of the paper's double loop (:func:`select_region_by_loop`) in
+    exact arithmetic: sums are compared without rounding, and if several are equal, the
+    first in row-major order is selected. (The only exception is float64 values below
+    1e-290 of the largest, which are rounded.)
 
-    The paper lets a region lie anywhere. A lesion box over the edge of the breast
-    would be a mass in the air, so ``allowed`` can confine it.
+    In the paper, a region may lie anywhere. A lesion box across the edge of the breast
+    would be a mass in the air, so you can restrict it by ``allowed``.
 
     Args:
-        saliency (np.ndarray): (H, W), finite and not negative, such as Grad-CAM's.
-        height, width (int): Of the rectangle, in pixels.
+        saliency (np.ndarray): (H, W), finite and non-negative, such as Grad-CAM's.
+        height, width (int): Size of the rectangle, in pixels.
         allowed (np.ndarray, optional): (H, W) bool, such as the breast mask.
             Saliency outside it still counts in the sums. Defaults to everything.
-        min_allowed (float): Least share of the rectangle's pixels that must be
-            allowed. Defaults to 1.0, so the rectangle lies wholly inside. Lower it
-            for lesions at the skin and give :func:`synthesize_malignancy` the
-            mask, which leaves the air as it is.
+        min_allowed (float): Least share of the rectangle's pixels that must be allowed.
+            Defaults to 1.0, so that the rectangle lies wholly inside. Lower it for
+            lesions at the skin, and pass the mask to :func:`synthesize_malignancy`,
+            which then leaves the air unchanged.
 
     Returns:
-        Region, optional: None if the rectangle is larger than the map, if no
-        position is allowed, or if there is no saliency at any allowed position
-        (the paper's loop starts at zero and wants more).
+        Region, optional: None if the rectangle is larger than the map, if no position
+        is allowed, or if no allowed position has saliency (the paper's loop starts at
+        zero and accepts only larger sums).
 
     Raises:
-        ValueError: If the saliency is not such a map (not a number, infinite,
-            negative, not two-dimensional), the rectangle is empty, or
-            ``allowed`` or ``min_allowed`` do not fit.
+        ValueError: If the saliency is invalid (not a number, infinite, negative, not
+            two-dimensional), the rectangle is empty, or ``allowed`` or ``min_allowed``
+            is invalid.
     """
     saliency = _checked(saliency, height, width)
     rows, columns = saliency.shape
@@ -145,28 +145,28 @@ def select_region(
 def select_region_pair(
     first: RegionSearch, second: RegionSearch, least_share: float = LEAST_SHARE
 ) -> tuple[Region, Region] | None:
-    """Find two rectangles of one lesion: salient, and equally far from the nipple.
+    """Find two salient rectangles of one lesion, equally far from the nipple.
 
-    Each view is asked only for rectangles that have at least a share of the saliency
-    of its own best one, so that no view gives up its own for the distance. Distances
-    of the lesion's centre from the nipple are rounded to the larger side of the larger
-    pixel. Of all distances at which both views have such a rectangle that is chosen
-    where the product of their saliencies is largest. Where there is none, the
-    distances are as near to each other as can be.
+    In each view, only rectangles with at least a share of the saliency of the view's
+    best one are candidates, so that no view loses too much saliency for the distance.
+    Distances of the lesion's centre from the nipple are rounded to multiples of the
+    larger side of the larger pixel. Among all distances at which both views have a
+    candidate, the one with the largest product of their saliencies is chosen. If there
+    is no such distance, the distances are as similar as possible.
 
     Args:
         first, second (RegionSearch): Both with a nipple.
-        least_share (float): That share, from 0 to 1: at 1 each view keeps the
-            largest sum of :func:`select_region`, at 0 any saliency will do. Defaults
-            to 0.5.
+        least_share (float): This share, from 0 to 1. At 1, each view keeps the largest
+            sum of :func:`select_region`; at 0, any saliency is sufficient. Defaults to
+            0.5.
 
     Returns:
-        tuple[Region], optional: One of each view; ``None`` if one of them has no
-        place by :func:`select_region`.
+        tuple[Region], optional: One per view; ``None`` if :func:`select_region` finds
+        no position in one of them.
 
     Raises:
-        ValueError: As :func:`select_region`, or if ``least_share`` is no share or a
-            nipple is missing.
+        ValueError: As :func:`select_region`, or if ``least_share`` is not in [0, 1] or
+            a nipple is missing.
     """
     if not 0 <= least_share <= 1:
         raise ValueError(f'least_share is a share from 0 to 1, got {least_share}')
@@ -195,7 +195,8 @@ def select_region_pair(
 def _best_by_distance(search: RegionSearch, step: float) -> tuple | None:
     """Return the best sum at each distance, all sums, and all rounded distances.
 
-    Sums of places that are not allowed are 0. ``None`` if all are.
+    Sums at positions that are not allowed are 0. The result is ``None`` if all sums
+    are.
     """
     if search.nipple is None:
         raise ValueError('nipple: None; a pair is chosen by the distance from it')
@@ -231,7 +232,7 @@ def _best_by_distance(search: RegionSearch, step: float) -> tuple | None:
 
 
 def _best_at(place: tuple, search: RegionSearch, distance: int) -> Region:
-    """Return the first rectangle at a distance that has the best sum there."""
+    """Return the first rectangle with the best sum at a distance."""
     best, sums, distances = place
     y, x = divmod(
         int(np.argmax((distances == distance) & (sums == best[distance]))),
@@ -243,16 +244,16 @@ def _best_at(place: tuple, search: RegionSearch, distance: int) -> Region:
 def select_region_by_loop(
     saliency: np.ndarray, height: int, width: int
 ) -> Region | None:
-    """Find the same rectangle by algorithm 1 to the letter.
+    """Find the same rectangle by a literal implementation of algorithm 1.
 
-    The definition that :func:`select_region` is tested and timed against; far too
-    slow for use. Sums are made in the array's own arithmetic, so they are exact for
-    integers, for Fractions in an array of objects, and for float64 maps of few
-    enough levels.
+    :func:`select_region` is tested and timed against this definition, which is far too
+    slow for use. Sums are computed in the array's own arithmetic, so they are exact for
+    integers, for Fractions in an array of objects, and for float64 maps with few enough
+    levels.
 
     Args:
-        saliency (np.ndarray): (H, W), not negative.
-        height, width (int): Of the rectangle, in pixels.
+        saliency (np.ndarray): (H, W), non-negative.
+        height, width (int): Size of the rectangle, in pixels.
 
     Returns:
         Region, optional: None if no rectangle has a sum above zero.
@@ -270,7 +271,7 @@ def select_region_by_loop(
 
 
 def _checked(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return the map as float64, or say what is wrong with it."""
+    """Return the map as float64, or raise an error that states what is wrong."""
     saliency = np.asarray(saliency, dtype=np.float64)
     if saliency.ndim != 2 or not saliency.size:
         raise ValueError(
@@ -301,7 +302,7 @@ def _permitted(
     width: int,
     min_allowed: float,
 ) -> np.ndarray:
-    """Return (H - height + 1, W - width + 1) bool: positions inside enough."""
+    """Return which positions are allowed, (H - height + 1, W - width + 1) bool."""
     allowed = np.asarray(allowed)
     if allowed.shape != shape or allowed.dtype != bool:
         raise ValueError(
@@ -315,7 +316,7 @@ def _permitted(
 
 
 def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Sum int64 values over every position of a rectangle, exactly."""
+    """Sum int64 values for every position of a rectangle, exactly."""
     table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int64)
     table[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
     return (
@@ -329,17 +330,17 @@ def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
 def _exact_sums(
     saliency: np.ndarray, height: int, width: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Sum over every position, in digits of 32 bits, the highest first.
+    """Sum for every position, in digits of 32 bits, highest first.
 
-    Floats are cut into as many digits as the map's own values need, digits are
-    summed apart in int64 and carried, so nothing is ever rounded.
+    Floats are split into as many digits as the map's values need. Digits are summed
+    separately in int64 and carried, so nothing is rounded.
 
     Yields:
         tuple: Exponent e, and (H - height + 1, W - width + 1) int64 digits; the
         sums are the total of ``digit * 2**e``.
     """
     top = int(np.frexp(saliency.max())[1])
-    rest, sums = np.ldexp(saliency, -top), []  # below 1, by a power of two: exact
+    rest, sums = np.ldexp(saliency, -top), []  # below 1; powers of two are exact
     while rest.any():
         rest, digit = np.modf(np.ldexp(rest, _BITS))
         sums.append(_window_sums(digit.astype(np.int64), height, width))

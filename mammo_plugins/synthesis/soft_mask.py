@@ -1,4 +1,4 @@
-"""Soft masks whose weight falls off from a centre.
+"""Soft masks with weights that decrease from a centre.
 
 Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
 Dual-Views Breast Cancer Analysis", section 3.2, eq. 10 and figure 4a.
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class MaskParameters(NamedTuple):
-    """One soft mask, in pixels of its patch.
+    """Parameters of one soft mask, in pixels of its patch.
 
     Args:
         mu_x, mu_y (float): Centre, in continuous coordinates: pixel k covers
@@ -26,20 +26,21 @@ class MaskParameters(NamedTuple):
 
 @dataclass(frozen=True)
 class SoftMask:
-    """From where the parameters of soft masks are drawn.
+    """Ranges of the parameters of soft masks.
 
     The paper draws the centre "from the input images' width W, height H ranges" and
-    sigma from "its spread in the image space", without figures. A centre at a corner
-    of the patch shows a quarter of the mask and hides the lesion, yet the image is
-    called malignant; so the default keeps the centre near the middle. The paper's
-    full range is ``SoftMask(centre_range=(0., 1.), sigma_range=...)``.
+    sigma from "its spread in the image space", without values. With a centre at a
+    corner of the patch, only a quarter of the mask is visible and the lesion is hidden,
+    although the image is labelled malignant. The default therefore keeps the centre
+    near the middle. The paper's full range is
+    ``SoftMask(centre_range=(0., 1.), sigma_range=...)``.
 
     Args:
-        centre_range (tuple[float]): Of the centre, as a share of W and of H.
+        centre_range (tuple[float]): Range of the centre, as a share of W and of H.
             Defaults to (0.4, 0.6).
-        sigma_range (tuple[float]): Of sigma, as a share of the shorter side. With
-            the defaults (0.2, 0.3) a centred mask falls to 0.04 to 0.25 in the
-            middle of the nearest sides; larger ones show more of the lesion and more
+        sigma_range (tuple[float]): Range of sigma, as a share of the shorter side. With
+            the defaults (0.2, 0.3), a centred mask decreases to 0.04 to 0.25 at the
+            middle of the nearest sides. Larger values show more of the lesion and more
             of the patch's contour.
 
     Raises:
@@ -71,9 +72,9 @@ def gaussian_mask(
 ) -> np.ndarray:
     """Return the outer product of two Gaussians (eq. 10).
 
-    The peak is 1 where a pixel's middle is the centre, and less where the centre
-    lies between pixels. A tiny sigma leaves at most one pixel, a huge one makes the
-    mask 1 everywhere (the hard paste of CutMix).
+    The peak is 1 if the centre is at the middle of a pixel, and less if it lies between
+    pixels. A tiny sigma leaves at most one pixel. A huge one makes the mask 1
+    everywhere (as in CutMix).
 
     Args:
         shape (tuple[int]): (H, W) in pixels.
@@ -106,7 +107,7 @@ def sample_mask_parameters(
     Args:
         shape (tuple[int]): (H, W) of the patch, in pixels.
         rng (np.random.Generator): Three numbers are drawn from it.
-        soft_mask (SoftMask): Ranges.
+        soft_mask (SoftMask): Ranges of the parameters.
     """
     height, width = shape
     return MaskParameters(

@@ -1,4 +1,4 @@
-"""Four-view figures, pairs and curves; samples in logs."""
+"""Four-view figures, pairs and curves, and pictures of samples in logs."""
 
 from .backends import MLflowVisBackend, WandbVisBackend
 from .curves import plot_curves, plot_froc

@@ -1,4 +1,4 @@
-"""MMEngine's backends where they lose or publish what they should not."""
+"""MMEngine's backends without loss or unintended publication of data."""
 
 import logging
 import os
@@ -13,25 +13,25 @@ from mmengine.visualization import vis_backend as theirs
 
 from mammo_plugins.registry import VISBACKENDS
 
-_MOST_PARAMS = 100  # in a call, as MLflow's servers have it
-_NO_NAME = re.compile(r'[^\w./ -]')  # what no name of MLflow may hold
+_MOST_PARAMS = 100  # per call, the limit of MLflow's servers
+_NO_NAME = re.compile(r'[^\w./ -]')  # characters that MLflow does not allow in names
 
 
 @VISBACKENDS.register_module()
 class MLflowVisBackend(theirs.MLflowVisBackend):
-    """MMEngine's, of whose settings and metrics MLflow refuses none.
+    """MMEngine's MLflow backend with settings and metrics that MLflow always accepts.
 
-    The names that MLflow refuses, such as ``recall@0.5``, are written ``recall_at_0.5``:
-    MMEngine would drop all metrics of a validation for one of them. A picture of each
-    step is kept. Files of the work dir are not uploaded unless they are asked for. The
-    environment variable ``MLFLOW_TRACKING_URI`` counts where ``tracking_uri`` is not
-    given; without both MLflow's files are in the work dir.
+    Names that MLflow rejects, such as ``recall@0.5``, are written as ``recall_at_0.5``;
+    because of a single one, MMEngine would drop all metrics of a validation. Pictures
+    of all steps are kept. Files of the work dir are only uploaded on request. The
+    environment variable ``MLFLOW_TRACKING_URI`` is used if ``tracking_uri`` is not
+    given. Without both, MLflow's files are in the work dir.
 
     Args:
         save_dir (str): As in MMEngine's.
-        artifact_suffix (str | tuple[str]): Ends of the names of files in the work dir to
-            upload when the run is over. Logs may name image files. Defaults to (),
-            none.
+        artifact_suffix (str | tuple[str]): Suffixes of the files in the work dir to
+            upload at the end of the run. Note that logs may contain names of image
+            files. Defaults to (), none.
         **kwargs: As in MMEngine's.
     """
 
@@ -42,12 +42,12 @@ class MLflowVisBackend(theirs.MLflowVisBackend):
         super().__init__(save_dir, artifact_suffix=artifact_suffix, **kwargs)
 
     def _init_env(self) -> None:
-        # MLflow 3 has no other store without a database
+        # MLflow 3 has no other store that works without a database
         os.environ.setdefault('MLFLOW_ALLOW_FILE_STORE', 'true')
         super()._init_env()
 
     def add_config(self, config: Config, **kwargs) -> None:
-        """Record the config, as parameters and as a file."""
+        """Record the config as parameters and as a file."""
         self.cfg = config
         keys = self._tracked_config_keys or list(config)
         whole = config.to_dict()
@@ -71,7 +71,7 @@ class MLflowVisBackend(theirs.MLflowVisBackend):
         file_path: str | None = None,
         **kwargs,
     ) -> None:
-        """Record numbers; what is none is left out, with a warning."""
+        """Record numbers; other values are left out, with a warning."""
         numbers, others = {}, []
         for name, value in scalar_dict.items():
             try:
@@ -88,7 +88,7 @@ class MLflowVisBackend(theirs.MLflowVisBackend):
 
 
 def _flat(part: Any, keys: Iterable, before: str = '') -> Iterator[tuple[str, Any]]:
-    """Yield (dotted setting, value) of a config, lists that hold parts taken apart."""
+    """Yield (dotted setting, value) of a config, with lists of components expanded."""
     for key in keys:
         value, name = part[key], f'{before}{key}'
         if isinstance(value, dict):
@@ -107,16 +107,16 @@ def _allowed(name: str) -> str:
 
 @VISBACKENDS.register_module()
 class WandbVisBackend(theirs.WandbVisBackend):
-    """MMEngine's, which uploads neither code nor what is printed unless it is asked to.
+    """MMEngine's backend that uploads code and console output only on request.
 
-    Pictures are logged with the metrics of their validation, not each as a step.
+    Pictures are logged with the metrics of their validation, not as separate steps.
 
     Args:
         save_dir (str): As in MMEngine's.
-        log_code_name (str, optional): Under which all Python files below the current
-            folder are uploaded. Defaults to ``None``, none are.
-        **kwargs: As in MMEngine's. ``init_kwargs=dict(settings=...)`` may ask for the
-            console, which may name image files.
+        log_code_name (str, optional): Name under which all Python files below the
+            current folder are uploaded. Defaults to ``None``: no upload.
+        **kwargs: As in MMEngine's. ``init_kwargs=dict(settings=...)`` can enable upload
+            of the console, which may contain names of image files.
     """
 
     def _init_env(self) -> None:
@@ -137,6 +137,6 @@ class WandbVisBackend(theirs.WandbVisBackend):
         )
 
     def add_image(self, name: str, image: np.ndarray, step: int = 0, **kwargs) -> None:
-        """Record a picture, with the numbers that come next."""
+        """Record a picture together with the next numbers."""
         shown = self.experiment.Image(image, caption=f'{name}, step {step}')
         self.experiment.log({name: shown}, commit=False)

@@ -1,4 +1,4 @@
-"""FROC and ROC curves, and figures with their intervals."""
+"""Plots of FROC and ROC curves, and of metrics with their intervals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from mammo_plugins.evaluation.functional.comparison import Estimate
 from mammo_plugins.io import atomic_path
 from mammo_plugins.printable import figure_text
 
-# Below this the logarithmic axis ends; the curve starts at FPPI 0.
+# The logarithmic axis starts here; the curve starts at FPPI 0.
 LOG_START = 0.01
 
 
@@ -23,16 +23,16 @@ def plot_froc(
 ) -> None:
     """Draw FROC curves with their confidence bands.
 
-    The curve is the step function that recall is read from, dashed where the
-    detector makes no more false positives; dots mark the operating points of
-    the table.
+    The curve is the step function from which recall is read. It is dashed where the
+    detector makes no further false positives. Dots mark the operating points of the
+    table.
 
     Args:
         summaries (dict[str, dict]): Curves by name, as in ``froc.json``
             (:func:`mammo_plugins.evaluation.functional.froc_summary`).
         path (str or Path): Where the PNG is written.
-        log_x (bool): Logarithmic FPPI axis from 0.01. Defaults to False:
-            linear from 0.
+        log_x (bool): Whether to use a logarithmic FPPI axis from 0.01. Defaults to
+            False: linear from 0.
         max_fppi (float): Right end of the FPPI axis. Defaults to 4.
 
     Raises:
@@ -43,7 +43,7 @@ def plot_froc(
     start = LOG_START if log_x else 0.0
     if max_fppi <= start:
         raise ValueError(f'max_fppi is {max_fppi}, expected above {start}')
-    # A Figure of its own: pyplot keeps global state and may open a window.
+    # A separate Figure, because pyplot keeps global state and may open a window.
     figure = Figure(figsize=(7, 5), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -190,11 +190,12 @@ def plot_curves(
     x_title: str,
     y_title: str,
 ) -> None:
-    """Draw one figure of several systems with its intervals.
+    """Draw one metric of several systems with its intervals.
 
     Args:
-        x (Sequence[float]): Where the points of all curves are.
-        curves (dict[str, Sequence[Estimate]]): By name, the first figure of each.
+        x (Sequence[float]): Positions of the points of all curves.
+        curves (dict[str, Sequence[Estimate]]): Estimates of the metric, by name of the
+            system.
         path (str or Path): Where the PNG is written.
         x_title, y_title (str): Names of the axes.
     """

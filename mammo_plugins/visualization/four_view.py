@@ -1,4 +1,4 @@
-"""An exam as radiologists hang it."""
+"""Figures of exams, hung as radiologists do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from mammo_plugins.io import atomic_path
 from mammo_plugins.printable import figure_text
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
-# chest walls meet in the middle: right breast on the left, CC above MLO
+# chest walls meet in the middle, right breast on the left, CC above MLO
 HANGING = tuple(tuple(side + view for side in LATERALITIES) for view in VIEWS)
 PREDICTED, TRUE = '#ffb000', '#00d0ff'  # colours of boxes and outlines
 _PANEL_INCHES = 4.5
@@ -22,7 +22,7 @@ _SCORES_WRITTEN = 5
 
 @dataclass
 class ViewPanel:
-    """One view of a figure, in its canonical frame (chest wall on the left).
+    """View of a figure, in its canonical frame (chest wall on the left).
 
     Attributes:
         pixels (np.ndarray): (H, W) in [0, 1].
@@ -30,15 +30,15 @@ class ViewPanel:
         scores (Sequence[float]): (N,).
         malignancy (Sequence[float]): (N,) probabilities, written after the
             scores; empty when unknown.
-        outlines (Sequence[np.ndarray]): (n, 2) points (x, y) in pixels each, drawn in
+        outlines (Sequence[np.ndarray]): Points (x, y) in pixels, (n, 2) each, drawn in
             ``outline_colour``.
         outline_colour (str): Defaults to 'red'.
-        truth (Sequence[np.ndarray]): Outlines of what is annotated.
+        truth (Sequence[np.ndarray]): Outlines of annotated lesions.
         ignored (Sequence[np.ndarray]): Outlines of annotated regions that do not count,
             drawn dotted.
-        heat_map (np.ndarray, optional): (H, W) in [0, 1], laid over the pixels, the
-            more opaque the higher.
-        label (str): Written below the name. Defaults to '', nothing.
+        heat_map (np.ndarray, optional): (H, W) in [0, 1], drawn over the pixels; higher
+            values are more opaque.
+        label (str): Text below the name. Defaults to '', none.
     """
 
     pixels: np.ndarray
@@ -54,7 +54,7 @@ class ViewPanel:
 
 
 def _mirrored(boxes: np.ndarray) -> np.ndarray:
-    """Boxes mirrored about x = 0."""
+    """Return boxes mirrored about x = 0."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     return np.stack([-boxes[:, 2], boxes[:, 1], -boxes[:, 0], boxes[:, 3]], axis=1)
 
@@ -64,7 +64,7 @@ def _draw_box(axes, box, label: str) -> None:
     axes.add_patch(
         Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PREDICTED, lw=1.2)
     )
-    # towards the middle of the panel, beside which the text would be covered
+    # towards the middle of the panel, so that the text is not covered
     left = (x1 + x2) / 2 < sum(axes.get_xlim()) / 2
     axes.text(
         x1 if left else x2,
@@ -159,19 +159,19 @@ def view_figure(
     title: str = '',
     most_dpi: float = 300,
 ) -> Figure:
-    """Return views in rows, all at one scale in pixels.
+    """Return a figure of views in rows, all at the same scale in pixels.
 
     Args:
         panels (dict[str, ViewPanel]): By name. Views of the right breast, such
             as 'R', 'RCC' and 'CEM-LE RCC', are mirrored: their chest wall is on the
             right.
-        rows (Sequence[Sequence[str]]): Names, as many in each row; one without a panel
-            is drawn as not available.
+        rows (Sequence[Sequence[str]]): Names, the same number in each row; names
+            without a panel are drawn as not available.
         title (str): A line or two above the figure.
-        most_dpi (float): Of a view of 4.5 inches. Defaults to 300.
+        most_dpi (float): Highest resolution, with 4.5 inches per view. Defaults to 300.
 
     Returns:
-        Figure: With a canvas of its own; one pixel for one of the images, from 120 up to
+        Figure: With its own canvas. One pixel per image pixel, within 120 to
         ``most_dpi``.
     """
     shapes = [panel.pixels.shape for panel in panels.values()] or [(1, 1)]
@@ -213,12 +213,12 @@ def draw_four_view(
 ) -> None:
     """Draw an exam as RCC | LCC over RMLO | LMLO, chest walls together.
 
-    All views are drawn at one scale in pixels.
+    All views are drawn at the same scale in pixels.
 
     Args:
-        panels (dict[str, ViewPanel]): By 'RCC', 'LCC', 'RMLO', 'LMLO'; a missing
+        panels (dict[str, ViewPanel]): By name, 'RCC', 'LCC', 'RMLO', 'LMLO'; a missing
             view is drawn as not available.
-        path (str | Path): PNG file, written whole or not at all.
+        path (str | Path): PNG file, written completely or not at all.
         title (str): A line or two above the figure.
     """
     figure = view_figure(panels, HANGING, title)

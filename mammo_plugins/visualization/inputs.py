@@ -1,4 +1,4 @@
-"""What a network sees: inputs of a pipeline as pictures of 16 bits."""
+"""Inputs of networks, written as 16-bit pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +9,16 @@ import numpy as np
 from mammo_plugins.io import atomic_path
 from mammo_plugins.structures.segmentation import IGNORED
 
-# blue, green, red of 16 bits
+# blue, green, red, 16 bits each
 LESION, REGION_IGNORED = (0, 45000, 65535), (65535, 45000, 0)
 
 
 def outlines(sample) -> Iterator[tuple[list[np.ndarray], tuple]]:
-    """Yield (contours, colour) of what a view's sample has annotated.
+    """Yield (contours, colour) of the annotations in a view's sample.
 
     Args:
         sample (DetDataSample): With ``gt_instances``, ``ignored_instances`` and
-            ``gt_sem_seg`` as far as the pipeline has them, in pixels of its input.
+            ``gt_sem_seg``, if the pipeline provides them, in pixels of its input.
     """
     for key, colour in (
         ('gt_instances', LESION),
@@ -46,10 +46,10 @@ def _corners(box: np.ndarray) -> np.ndarray:
 
 
 def contours_of(mask: np.ndarray) -> list[np.ndarray]:
-    """Return (n, 2) points (x, y) around each part of a mask.
+    """Return the contour of each part of a mask, points (x, y) of shape (n, 2).
 
     Args:
-        mask (np.ndarray): (H, W), not 0 inside.
+        mask (np.ndarray): (H, W), non-zero inside.
     """
     found, _ = cv2.findContours(
         mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
@@ -58,12 +58,13 @@ def contours_of(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def full_scale(image: np.ndarray) -> int:
-    """Return the value that is shown white.
+    """Return the value that is shown as white.
 
     Args:
-        image (np.ndarray): Unsigned integers: the largest of their type. Others: 1, as
-            ours are; where a value is above it, 255, as mmdet's ``to_float32`` leaves
-            pixels of 8 bits; where one is above that, 65535.
+        image (np.ndarray): For unsigned integers, white is the largest value of their
+            type. For other types it is 1, as in our images; 255 if a value is above 1,
+            as in 8-bit pixels after mmdet's ``to_float32``; 65535 if a value is above
+            255.
     """
     if np.issubdtype(image.dtype, np.unsignedinteger):
         return np.iinfo(image.dtype).max
@@ -71,15 +72,15 @@ def full_scale(image: np.ndarray) -> int:
 
 
 def write_input(image: np.ndarray, sample: object | None, path: str | Path) -> None:
-    """Write an input with what is annotated in it as a PNG file of 16 bits.
+    """Write an input with its annotations as a 16-bit PNG file.
 
-    Pixels without a line keep their value to 1/65535 of the full scale.
+    Pixels without a line keep their value with a precision of 1/65535 of full scale.
 
     Args:
-        image (np.ndarray): (C, H, W), of which the first channel is shown, scaled as
-            :func:`full_scale` says.
+        image (np.ndarray): (C, H, W). The first channel is shown, scaled by
+            :func:`full_scale`.
         sample (DetDataSample, optional): Its annotations; ``None`` for none.
-        path (str | Path): The file, written whole or not at all.
+        path (str | Path): The file, written completely or not at all.
     """
     shares = image[0].astype(np.float64) / full_scale(image)
     pixels = np.round(np.clip(shares, 0, 1) * 65535).astype(np.uint16)

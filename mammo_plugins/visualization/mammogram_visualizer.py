@@ -1,4 +1,4 @@
-"""Samples that a network saw, with truth and predictions, for MMEngine's backends."""
+"""Pictures of samples with truth and predictions for MMEngine's backends."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,16 +25,16 @@ Backends = str | dict | BaseVisBackend
 
 _DARKEST, _BRIGHTEST = 1.0, 99.5  # percentiles of the breast
 _MOST_BOXES = 20
-_MOST_DPI = 160  # of a screen: 720 pixels for a view
+_MOST_DPI = 160  # for a screen: 720 pixels per view
 
 
 @VISUALIZERS.register_module()
 class MammogramVisualizer(Visualizer):
-    """Log to TensorBoard, MLflow, Weights & Biases and so on, pictures included.
+    """Visualizer for TensorBoard, MLflow, Weights & Biases etc., with pictures.
 
     With it :class:`~mammo_plugins.engine.hooks.MammogramVisualizationHook` logs a few
-    validation samples each epoch. Pictures are made of the network's input: nothing is
-    read again, and grey values are rounded to 8 bits when all is drawn.
+    validation samples each epoch. Pictures are drawn from the network's input: no file
+    is read again, and grey values are rounded to 8 bits only in the finished picture.
 
     Args:
         name (str): As in MMEngine's ``Visualizer``.
@@ -60,7 +60,7 @@ class MammogramVisualizer(Visualizer):
         super().__init__(
             name,
             vis_backends=[
-                # MMEngine takes settings out of those that it is given
+                # MMEngine removes settings from the dicts that it is given
                 dict(type=each)
                 if isinstance(each, str)
                 else dict(each)
@@ -85,11 +85,11 @@ class MammogramVisualizer(Visualizer):
         """Draw a sample and log the picture.
 
         Args:
-            name (str): Under which it is logged.
+            name (str): Name under which the picture is logged.
             image (np.ndarray | Tensor | Mapping): As in :func:`draw_sample`.
-            data_sample (BaseDataElement, optional): As there.
-            draw_gt (bool): Whether to draw what is annotated. Defaults to True.
-            draw_pred (bool): Whether to draw what is predicted. Defaults to True.
+            data_sample (BaseDataElement, optional): As in :func:`draw_sample`.
+            draw_gt (bool): Whether to draw annotations. Defaults to True.
+            draw_pred (bool): Whether to draw predictions. Defaults to True.
             pred_score_thr (float): Boxes with lower scores are left out. Defaults to
                 0.1.
             step (int): Epoch or iteration. Defaults to 0.
@@ -102,7 +102,7 @@ def sample_name(sample: BaseDataElement) -> str:
     """Return the name of a sample, by the id of its first image in the data set.
 
     Args:
-        sample (BaseDataElement): A view, or several; of any library.
+        sample (BaseDataElement): A sample of one or several views, of any library.
     """
     first = views_of(sample)[0]
     return 'sample_' + re.sub(r'\W', '_', str(first.get('img_id', 'without_id')))
@@ -115,23 +115,24 @@ def draw_sample(
     draw_pred: bool = True,
     score_thr: float = 0.1,
 ) -> np.ndarray:
-    """Draw what a network saw, annotated lesions in one colour, predictions in another.
+    """Draw a network's input with annotated lesions and predictions in two colours.
 
     Args:
-        image (np.ndarray | Tensor | Mapping): The network's input before it is
-            normalised, (H, W) or (C, H, W), of which the first channel is shown; by view
-            where a sample has several, ``None`` for one that was not taken.
+        image (np.ndarray | Tensor | Mapping): The network's input before normalization,
+            (H, W) or (C, H, W), of which the first channel is shown. For samples with
+            several views, a mapping by view, with ``None`` for missing views.
         data_sample (BaseDataElement, optional): With annotations and predictions of any
-            of our models or of mmdet's and mmpretrain's; one of a single view is that of
-            the first image. Boxes of detectors and what is
-            annotated beside them are in pixels before resizing, as they predict them,
-            maps in those of the input.
-        draw_gt, draw_pred (bool): Whether to draw both. Default to True.
-        score_thr (float): Boxes with lower scores are left out, and all but the best 20
-            of a view. Defaults to 0.1.
+            model of this package, mmdet or mmpretrain; a sample of a single view
+            belongs to the first image. Boxes of detectors, and annotations that
+            accompany them, are in pixels before resizing, as detectors predict them;
+            maps are in pixels of the input.
+        draw_gt, draw_pred (bool): Whether to draw annotations and predictions. Default
+            to True.
+        score_thr (float): Boxes with lower scores are left out, as are all but the best
+            20 per view. Defaults to 0.1.
 
     Returns:
-        np.ndarray: (height, width, 3), uint8, red, green, blue.
+        np.ndarray: (height, width, 3), uint8, in the order red, green, blue.
     """
     images = image if isinstance(image, Mapping) else {'': image}
     images = {name: each for name, each in images.items() if each is not None}
@@ -139,7 +140,8 @@ def draw_sample(
     panels = {
         name: _panel(
             each,
-            # detectors of several views hand out the sample of the main one, the first
+            # multi-view detectors return the sample of the main view, which is the
+            # first
             data_sample.get(name)
             if several
             else (data_sample if number == 0 else None),
@@ -163,7 +165,7 @@ def draw_sample(
 
 
 def _rows(names: list[str]) -> list[list[str]]:
-    """Return names of views as they are hung."""
+    """Return names of views in rows, as they are hung."""
     if all(name.rpartition(' ')[2] in EXAM_VIEWS for name in names):
         kinds = list(dict.fromkeys(''.join(name.rpartition(' ')[:2]) for name in names))
         return [
@@ -185,7 +187,7 @@ def _title(sample: BaseDataElement | None, several: bool) -> str:
 
 
 def _class_said(sample: BaseDataElement) -> str:
-    """Return the probability of a class, and the class, of a view or a whole sample."""
+    """Return the prediction and the label of a view or sample as text."""
     said = []
     score, label = sample.get('pred_score'), sample.get('gt_label')
     if score is not None and len(score) == 2:
@@ -209,7 +211,7 @@ def _panel(
     if sample is None:
         return panel
     panel.label = _class_said(sample)
-    # a detector's results, and the truth beside them, are in pixels before resizing
+    # a detector's results, and truth next to them, are in pixels before resizing
     factor = np.ones(2)
     if 'pred_instances' in sample:
         factor = np.array(sample.get('scale_factor', (1, 1)), float)[:2]
@@ -259,7 +261,7 @@ def _add_predictions(
 
 
 def _windowed(image: np.ndarray) -> np.ndarray:
-    """Return (H, W) in [0, 1] between percentiles of the breast's grey values."""
+    """Return (H, W) scaled to [0, 1] by percentiles of the breast's grey values."""
     shares = (image if image.ndim == 2 else image[0]).astype(np.float32)
     shares /= full_scale(image)
     breast = shares[shares > 0]

@@ -1,4 +1,4 @@
-"""Both breasts in one projection, and what DisAsymNet makes of them."""
+"""Figures of pairs of breasts with the results of DisAsymNet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ from mammo_plugins.printable import figure_text
 from mammo_plugins.structures import LATERALITIES
 
 COLUMNS = ('original', 'normal', 'truth', 'abnormal', 'heat map')
-_HEIGHT = 3.0  # inches of a row
+_HEIGHT = 3.0  # inches per row
 
 
 @dataclass
 class BreastPanels:
-    """One breast of a pair, all images facing as the original.
+    """One breast of a pair, with all images facing the same way as the original.
 
     Attributes:
         original (np.ndarray): (H, W) in [0, 1], chest wall on the left.
         heat_map (np.ndarray): (h, w) in [0, 1], at any resolution.
         normal, abnormal (np.ndarray, optional): (h, w); ``None`` without a decoder.
-        truth (np.ndarray, optional): (h, w), what 'normal' is a guess of, where it is
-            known, as of phantoms.
-        lesions (Sequence): Boxes (x1, y1, x2, y2) in pixels of ``original``, which
-            are circled.
+        truth (np.ndarray, optional): (h, w), the truth that 'normal' estimates, if it
+            is known, as for phantoms.
+        lesions (Sequence): Boxes (x1, y1, x2, y2) in pixels of ``original``, drawn as
+            circles.
     """
 
     original: np.ndarray
@@ -41,10 +41,10 @@ class BreastPanels:
 
 @dataclass
 class PairPanels:
-    """A row of the figure.
+    """Row of the figure.
 
     Attributes:
-        title (str): Written above it.
+        title (str): Title above the row.
         breasts (dict[str, BreastPanels]): By 'R' and 'L'; a side may be missing.
     """
 
@@ -53,13 +53,13 @@ class PairPanels:
 
 
 def draw_pairs(pairs: Sequence[PairPanels], path: str | Path, title: str = '') -> None:
-    """Draw pairs in rows: original, normal, truth, abnormal, heat maps, as far known.
+    """Draw pairs in rows: original, normal, truth, abnormal and heat map, if known.
 
     The right breast is on the left, as radiologists hang it; chest walls meet.
 
     Args:
         pairs (Sequence[PairPanels]): The rows.
-        path (str | Path): PNG file, written whole or not at all.
+        path (str | Path): PNG file, written completely or not at all.
         title (str): A line or two above the figure.
     """
     columns = _columns(pairs)
@@ -91,7 +91,7 @@ def draw_pairs(pairs: Sequence[PairPanels], path: str | Path, title: str = '') -
 
 
 def _columns(pairs: Sequence[PairPanels]) -> list[str]:
-    """Return what there are images of."""
+    """Return the columns for which there are images."""
     return [
         name
         for name in COLUMNS
@@ -182,12 +182,12 @@ def pair_panels(
     title: str,
     lesions: dict[str, Boxes] | None = None,
 ) -> PairPanels:
-    """Make a row of a predicted pair.
+    """Return the row of a predicted pair.
 
     Args:
-        sample (MultiViewDataSample): As :class:`DisAsymNet` predicts it.
+        sample (MultiViewDataSample): Sample as predicted by :class:`DisAsymNet`.
         originals (dict[str, np.ndarray]): By side, the canonical image.
-        title (str): Before the probabilities.
+        title (str): Text before the probabilities.
         lesions (dict[str, Sequence], optional): Boxes by side, in pixels of the
             canonical image.
     """

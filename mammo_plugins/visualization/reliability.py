@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often what a model calls likely is so."""
+"""Reliability diagrams of predicted probabilities."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ def plot_reliability(summaries: dict[str, dict], path: str | Path) -> None:
     """Draw reliability diagrams over histograms of the probabilities.
 
     Args:
-        summaries (dict[str, dict]): Of
+        summaries (dict[str, dict]): Results of
             :func:`~mammo_plugins.evaluation.functional.calibration_summary`, by name.
         path (str or Path): Where the PNG is written.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there are no summaries.
     """
     if not summaries:
         raise ValueError('no probabilities to draw')

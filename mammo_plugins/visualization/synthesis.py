@@ -1,4 +1,4 @@
-"""Synthetic lesions beside what they were made of."""
+"""Figures of synthetic lesions next to their sources."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ Panel = tuple[str, np.ndarray, Sequence[float] | None]
 
 
 def plot_panels(rows: Sequence[Sequence[Panel]], path: str | Path) -> None:
-    """Draw rows of images, with a box each; below each row the boxes enlarged.
+    """Draw rows of images with one box each, and the enlarged boxes below each row.
 
     Args:
         rows (Sequence[Sequence[tuple]]): (title, image, box): image (H, W) in

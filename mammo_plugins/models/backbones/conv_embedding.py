@@ -13,11 +13,12 @@ from mammo_plugins.registry import MODELS
 class ConvEmbedding(BaseModule):
     """Convolutions of stride 2, each with batch norm and ReLU.
 
-    In place of DINOv2 in small variants of NaFV-Net, which so need no weights.
+    Replaces DINOv2 in small variants of NaFV-Net, which then need no pretrained
+    weights.
 
     Args:
-        in_channels (int): Of the images. Defaults to 1.
-        channels (Sequence[int]): Of the convolutions. Defaults to (16, 32).
+        in_channels (int): Channels of the images. Defaults to 1.
+        channels (Sequence[int]): Channels of the convolutions. Defaults to (16, 32).
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class ConvEmbedding(BaseModule):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
-        """Embed.
+        """Embed images.
 
         Args:
             x (Tensor): (N, C, H, W).

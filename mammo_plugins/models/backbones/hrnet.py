@@ -1,20 +1,20 @@
-"""HRNet that can be made small throughout."""
+"""HRNet whose stem can be narrow, too."""
 
 from mmcv.cnn import build_conv_layer, build_norm_layer
 from mmdet.models.backbones import HRNet
 
 from mammo_plugins.registry import MODELS
 
-_STEM_CHANNELS = 64  # mmdet's, in its code
+_STEM_CHANNELS = 64  # hard-coded in mmdet
 
 
 @MODELS.register_module()
 class NarrowStemHRNet(HRNet):
-    """mmdet's HRNet, whose stem may be narrower.
+    """mmdet's HRNet with a stem of any width.
 
-    mmdet's has 64 channels whatever the stages have; at half the resolution of the
-    image they are most of the work of a small network. With 64 it is mmdet's to the
-    bit, and takes its weights.
+    mmdet's stem always has 64 channels. At half the resolution of the image, they are
+    most of the work of a small network. With 64 channels, this network is bit-identical
+    to mmdet's and loads its weights.
 
     Args:
         extra (dict): As in :class:`mmdet.models.HRNet`.

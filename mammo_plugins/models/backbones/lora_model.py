@@ -1,4 +1,4 @@
-"""Low-rank changes of a frozen backbone, kept with it."""
+"""LoRA whose checkpoints include the frozen backbone."""
 
 from mmpretrain.models.peft import LoRAModel
 
@@ -7,15 +7,16 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class CompleteLoRAModel(LoRAModel):
-    """mmpretrain's ``LoRAModel`` whose checkpoints hold the backbone too.
+    """mmpretrain's ``LoRAModel`` with checkpoints that include the backbone.
 
-    The parent's hook drops from a checkpoint all that is not of LoRA, also what other
-    parts of a larger model have put there before it. A checkpoint of this one is tested
-    and resumed without the file of the pretrained weights.
+    The parent's hook removes everything but the LoRA weights from a checkpoint,
+    including entries that other parts of a larger model have already added. A
+    checkpoint of this class can be tested and resumed without the file of pretrained
+    weights.
 
     Args:
         module, alpha, rank, drop_rate, targets: As in ``LoRAModel``.
     """
 
     def _register_state_dict_hooks(self) -> None:
-        """Leave checkpoints whole."""
+        """Keep all weights in checkpoints."""

@@ -1,4 +1,4 @@
-"""What backbones with a Siamese input module share."""
+"""Shared code of backbones with a Siamese input module."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from mammo_plugins.models.utils import warp_features
 
 
 class SiameseFusion(BaseModule):
-    """Reduce the features of two images to those of one, branch by branch.
+    """Fuse the features of two images, branch by branch.
 
-    Main and auxiliary features are concatenated and reduced by a 1 x 1 convolution
-    to the main's channels (MommiNet-v2, section 3.4). Papers leave open how the
-    convolution starts. Here it is the identity on the main features plus small
-    random weights on the auxiliary ones, so that pretrained later stages get at
-    first what they are used to.
+    Main and auxiliary features are concatenated and reduced by a 1 x 1 convolution to
+    the main's channels (MommiNet-v2, section 3.4). The paper does not state the
+    initialization of the convolution. Here it starts as the identity on the main
+    features plus small random weights on the auxiliary ones, so that the pretrained
+    later stages initially get the input that they were trained on.
 
     Args:
         channels (Sequence[int]): Channels of each branch.
-        std (float): Standard deviation of the first weights on the auxiliary
+        std (float): Standard deviation of the initial weights on the auxiliary
             features. Defaults to 0.01.
     """
 
@@ -33,7 +33,7 @@ class SiameseFusion(BaseModule):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Start as the identity on the main features, or nearly so."""
+        """Initialize close to the identity on the main features."""
         for conv in self.convs:
             channels = conv.out_channels
             nn.init.normal_(conv.weight, std=self.std)
@@ -44,13 +44,13 @@ class SiameseFusion(BaseModule):
     def forward(
         self, main: Sequence[Tensor], auxiliary: Sequence[Tensor], rows: Tensor | None
     ) -> list[Tensor]:
-        """Fuse.
+        """Fuse the features of main and auxiliary images.
 
         Args:
             main (Sequence[Tensor]): By branch (N, C, H, W).
             auxiliary (Sequence[Tensor]): By branch (n, C, H, W).
             rows (Tensor, optional): The n rows of ``main`` that have an auxiliary
-                image; the others stay as they are. ``None`` means all.
+                image; the others are left unchanged. ``None`` means all.
 
         Returns:
             list[Tensor]: By branch (N, C, H, W).
@@ -68,23 +68,23 @@ class SiameseFusion(BaseModule):
 
 
 class SiameseMixin:
-    """Two inputs through shared stages, then one stream; mixed into a backbone.
+    """Backbone mixin: two inputs through shared stages, then one stream.
 
-    The backbone says in :meth:`forward_stage` what each stage does. Stages up to
-    ``concat_stage`` take both images, with the same weights; the rest take the
-    main stream only. Parameters keep the names that the plain backbone gives them,
-    so its pretrained weights load; only ``fusion`` is new.
+    The backbone implements each stage in :meth:`forward_stage`. Stages up to
+    ``concat_stage`` process both images with the same weights. Later stages process
+    only the main stream. Parameters have the same names as in the plain backbone, so
+    its pretrained weights load. Only ``fusion`` is new.
     """
 
     def _build_fusion(
         self, stage_channels: Sequence[Sequence[int]], concat_stage: int
     ) -> None:
-        """Make the fusing module.
+        """Build the fusion module.
 
         Args:
-            stage_channels (Sequence[Sequence[int]]): By stage that features may be
-                concatenated after, from stage 1 on, channels of each branch.
-            concat_stage (int): Counted from 1.
+            stage_channels (Sequence[Sequence[int]]): Channels of each branch, for each
+                stage after which features may be concatenated, from stage 1 on.
+            concat_stage (int): Stage, counted from 1.
         """
         if concat_stage not in range(1, len(stage_channels) + 1):
             raise ValueError(
@@ -116,25 +116,25 @@ class SiameseMixin:
         rows: Sequence[int] | None = None,
         places: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Extract features of the main images in the light of auxiliary ones.
+        """Extract features of the main images, fused with the auxiliary ones.
 
         Args:
             main (Tensor): (N, C, H, W).
             auxiliary (Tensor, optional): (n, C, H, W), registered onto those main
-                images that have one. Without any, nothing is fused and the result
-                is that of the plain backbone.
-            rows (Sequence[int], optional): Which n rows of ``main`` the auxiliary
-                images belong to, each once. Defaults to ``None``, all of them.
-            places (Tensor, optional): (n, 2, H / 4, W / 4) of
-                :func:`~mammo_plugins.models.utils.registered_places`: the auxiliary
-                images are as they are, and their features are registered. Defaults to
+                images that have one. If there are none, nothing is fused, and the
+                result equals the plain backbone's.
+            rows (Sequence[int], optional): The n rows of ``main`` that the auxiliary
+                images belong to, without repeats. Defaults to ``None``, all rows.
+            places (Tensor, optional): (n, 2, H / 4, W / 4), from
+                :func:`~mammo_plugins.models.utils.registered_places`. With them, the
+                auxiliary images are not registered, but their features are. Defaults to
                 ``None``.
 
         Returns:
             tuple[Tensor]: As from the plain backbone.
 
         Raises:
-            ValueError: If the number of auxiliary images is not that of ``rows``.
+            ValueError: If the number of auxiliary images differs from that of ``rows``.
         """
         if auxiliary is None or not len(auxiliary):
             return self.finish(*self.encode(main))
@@ -145,14 +145,14 @@ class SiameseMixin:
         return self.finish([out[: len(main)] for out in outs], *halves, rows, places)
 
     def encode(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Run the stages that both images pass, which is to be done once an image.
+        """Run the shared stages, once per image.
 
         Args:
             images (Tensor): (N, C, H, W).
 
         Returns:
-            tuple: What the stages before ``concat_stage`` return, and what that leaves,
-            by branch; for :meth:`finish`.
+            tuple: Outputs of the stages before ``concat_stage``, and the branches after
+            it, for :meth:`finish`.
         """
         outs, branches = [], [images]
         for stage in range(self.concat_stage + 1):
@@ -169,13 +169,13 @@ class SiameseMixin:
         rows: Tensor | None = None,
         places: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Join both images' features and run the stages behind.
+        """Fuse both images' features and run the remaining stages.
 
         Args:
-            outs (Sequence[Tensor]), main (Sequence[Tensor]): The main images', of
-                :meth:`encode`.
-            auxiliary (Sequence[Tensor], optional): The auxiliary images', of
-                :meth:`encode`, by branch. Defaults to ``None``: nothing is fused.
+            outs (Sequence[Tensor]), main (Sequence[Tensor]): The main images' results
+                of :meth:`encode`.
+            auxiliary (Sequence[Tensor], optional): The auxiliary images' branches from
+                :meth:`encode`. Defaults to ``None``: nothing is fused.
             rows (Tensor, optional): As in :class:`SiameseFusion`.
             places (Tensor, optional): As in :meth:`forward`.
 
@@ -188,7 +188,7 @@ class SiameseMixin:
                 auxiliary = [
                     warp_features(
                         branch,
-                        # a coarse cell's middle is the mean of those of its cells
+                        # a coarse cell's centre is the mean of those of its cells
                         F.interpolate(places, own.shape[-2:], mode='area'),
                     )
                     for own, branch in zip(main, auxiliary)

@@ -44,19 +44,20 @@ HRNET_W48 = dict(
 class SiameseHRNet(SiameseMixin, NarrowStemHRNet):
     """HRNet for a main and an auxiliary image, the backbone of BiDualNet-v2.
 
-    Both images pass the stages up to ``concat_stage`` with the same weights. There
-    the auxiliary features are concatenated with the main ones, branch by branch,
-    and reduced by 1 x 1 convolutions; the rest is HRNet on the main stream
-    (MommiNet-v2, section 3.4, figure 2). Without auxiliary images it is mmdet's
-    HRNet to the bit. HRNet's weights load unchanged; only ``fusion`` is new.
+    Both images pass through the stages up to ``concat_stage`` with the same weights.
+    There the auxiliary features are concatenated with the main ones, branch by branch,
+    and reduced by 1 x 1 convolutions. The later stages are HRNet's, on the main stream
+    (MommiNet-v2, section 3.4, figure 2). Without auxiliary images, the output is
+    bit-identical to that of mmdet's HRNet. HRNet's weights load unchanged; only
+    ``fusion`` is new.
 
-    HRNet's ``norm_eval`` is True by default, for pretrained weights; from scratch
-    it should be False.
+    HRNet's ``norm_eval`` is True by default, which suits pretrained weights. Set it to
+    False when you train from scratch.
 
     Args:
         extra (dict): Stages of HRNet. Defaults to those of HRNet-W48.
-        concat_stage (int): After which stage the features are concatenated: 1, 2
-            or 3 (table 5). Defaults to 3.
+        concat_stage (int): Stage after which the features are concatenated: 1, 2 or 3
+            (table 5). Defaults to 3.
         **kwargs: As in :class:`NarrowStemHRNet`.
 
     Example:
@@ -98,7 +99,8 @@ class SiameseHRNet(SiameseMixin, NarrowStemHRNet):
                 (N, C, H, W), the finest first.
 
         Returns:
-            list[Tensor]: ``stage`` branches, each half as fine as the one before.
+            list[Tensor]: ``stage`` branches, each at half the resolution of the one
+            before.
         """
         if stage == 0:
             x = self.relu(self.norm1(self.conv1(branches[0])))

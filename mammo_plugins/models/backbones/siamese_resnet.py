@@ -12,14 +12,14 @@ from .siamese import SiameseMixin
 class SiameseResNet(SiameseMixin, ResNet):
     """ResNet for a main and an auxiliary image, the backbone of BiDualNet.
 
-    As :class:`SiameseHRNet`, on ResNet, for the original BiDualNet, with which
-    MommiNet-v2 is compared (Yang et al., 2020). Outputs of stages before
-    ``concat_stage`` are the main image's own.
+    Like :class:`SiameseHRNet`, but based on ResNet, for the original BiDualNet
+    (Yang et al., 2020), which MommiNet-v2 is compared with. Outputs of stages before
+    ``concat_stage`` depend only on the main image.
 
     Args:
         depth (int): As in ResNet. Defaults to 50.
-        concat_stage (int): After which stage the features are concatenated,
-            counted from 1. Defaults to 3.
+        concat_stage (int): Stage after which the features are concatenated, counted
+            from 1. Defaults to 3.
         **kwargs: As in :class:`mmdet.models.ResNet`.
     """
 

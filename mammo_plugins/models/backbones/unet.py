@@ -11,18 +11,19 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class UNet(BaseModule):
-    """U-Net (Ronneberger et al., 2015) with features of the image's own size.
+    """U-Net (Ronneberger et al., 2015) with features at full resolution.
 
     Bilinear upsampling instead of transposed convolutions, padding instead of cropping,
     and group norm, which works on batches of one.
 
     Args:
-        in_channels (int): Of the images.
-        base_channels (int): Of the finest level; doubled at each coarser one, a
-            multiple of 8. Defaults to 64, as in the paper.
-        num_levels (int): Resolutions, the image's own included. Defaults to 5, as in
-            the paper.
-        init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
+        in_channels (int): Channels of the images.
+        base_channels (int): Channels of the finest level, a multiple of 8; doubled at
+            each coarser level. Defaults to 64, as in the paper.
+        num_levels (int): Number of resolutions, including that of the image. Defaults
+            to 5, as in the paper.
+        init_cfg (dict, optional): Defaults to ``None``, the initialization of
+            ``ConvModule``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Is a breast abnormal, and is a pair of breasts asymmetric?"""
+"""Classification of breasts as abnormal and of pairs as asymmetric."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,17 @@ from mammo_plugins.structures import LATERALITIES
 
 @dataclass
 class PairFeatures:
-    """What :class:`AsymmetryClassifier` makes of N pairs.
+    """Features and logits of :class:`AsymmetryClassifier` for N pairs.
 
     Attributes:
-        stages (tuple[Tensor]): Of the encoder, (2N, c, h, w) each, the right
-            breasts first.
+        stages (tuple[Tensor]): Output of each stage of the encoder, (2N, c, h, w),
+            right breasts first.
         output (Tensor): f_out, (2N, C, h, w).
         abnormal (Tensor): Logits, (2N, ).
         asymmetric (Tensor, optional): Logits, (N, ).
-        activation (Tensor): Class activation maps of abnormality, logits whose
-            mean over places is ``abnormal``, (2N, h, w).
-        mask (ViewMask): Of ``R`` and ``L``, which the rows of the others are.
+        activation (Tensor): Class activation maps of abnormality, (2N, h, w): logits
+            whose mean over positions is ``abnormal``.
+        mask (ViewMask): Assigns the 2N rows to ``R`` and ``L``.
     """
 
     stages: tuple[Tensor, ...]
@@ -53,10 +53,10 @@ class PairFeatures:
 
         Args:
             size (tuple[int]): (H, W).
-            soft_mask (tuple[float], optional): (w, s) for HAM's soft mask,
-                ``sigmoid(w (m - s))`` of the upsampled positive part that was scaled
-                to m in [0, 1], in place of m. ``None``: :attr:`heat_maps`. Defaults
-                to ``None``.
+            soft_mask (tuple[float], optional): (w, s) of HAM's soft mask
+                ``sigmoid(w (m - s))``, which replaces m, the upsampled positive part
+                scaled to [0, 1]. ``None`` returns :attr:`heat_maps`. Defaults to
+                ``None``.
         """
         if soft_mask is None:
             return F.interpolate(self.heat_maps[:, None], size, mode='bilinear')[:, 0]
@@ -71,10 +71,10 @@ class PairFeatures:
         return hot * self.abnormal.float().sigmoid()[:, None, None]
 
     def first(self, num: int) -> 'PairFeatures':
-        """Return the classification of the first pairs alone.
+        """Return the classification of only the first pairs.
 
         Args:
-            num (int): How many.
+            num (int): Number of pairs.
         """
 
         def of_pairs(tensor: Tensor) -> Tensor:
@@ -92,22 +92,21 @@ class PairFeatures:
 
 @MODELS.register_module()
 class AsymmetryClassifier(BaseModule):
-    """The classification module AsyC of DisAsymNet (section 2.1).
+    """Classification module AsyC of DisAsymNet (section 2.1).
 
-    One encoder for both breasts, the asymmetric transformer, a classifier of
-    abnormality for each side and one of asymmetry on the absolute difference of
-    both sides' features. Classifiers are a 1 x 1 convolution and an average over
-    places, so that what is averaged is the class activation map.
+    It has one encoder for both breasts, the asymmetric transformer, a classifier of
+    abnormality for each side, and a classifier of asymmetry on the absolute difference
+    of both sides' features. Each classifier is a 1 x 1 convolution, whose output is the
+    class activation map, and an average over positions.
 
     Args:
-        encoder (dict): A backbone whose last output is used, such as ``ResNet``.
-        in_channels (int): C, channels of that output.
-        neck (dict, optional): :class:`AsymmetricTransformer`. ``None`` drops it,
-            as in ablations of the paper.
-        concatenate (bool): Without a neck, whether the classifier of a side sees
-            the other side's features too, by concatenation ("late fusion").
-            Defaults to False.
-        asymmetry (bool): Whether asymmetry is classified. Defaults to True.
+        encoder (dict): A backbone, such as ``ResNet``. Its last output is used.
+        in_channels (int): C, the channels of that output.
+        neck (dict, optional): :class:`AsymmetricTransformer`. ``None`` omits it, as in
+            ablations of the paper.
+        concatenate (bool): Without a neck, whether the classifier of a side gets both
+            sides' features, concatenated ("late fusion"). Defaults to False.
+        asymmetry (bool): Whether to classify asymmetry. Defaults to True.
         init_cfg (dict, optional): Defaults to ``None``.
     """
 

@@ -1,4 +1,4 @@
-"""DisAsymNet: what would both breasts look like without their asymmetry?"""
+"""DisAsymNet: classification and disentanglement of asymmetric abnormality."""
 
 import math
 
@@ -27,11 +27,11 @@ WEIGHTS = dict(diag=1.0, rec=0.1, dics=1.0, syn=0.5)
 
 
 class TwoObjectives:
-    """Two objectives a step, each with an update of its own (section 2.4).
+    """Training with two objectives per step, each with its own update (section 2.4).
 
-    ``forward(mode='loss')`` gives the first and ``forward(mode='refine')`` the
-    second, nothing where there is none. Mixed into a model and into its wrapper
-    for distributed training, whose ``train_step`` stands in for the model's.
+    ``forward(mode='loss')`` returns the first and ``forward(mode='refine')`` the
+    second, which is empty if there is none. This is a mixin for the model and for its
+    wrapper for distributed training, whose ``train_step`` replaces the model's.
     """
 
     def train_step(
@@ -41,11 +41,12 @@ class TwoObjectives:
 
         Args:
             data (dict | tuple | list): A batch.
-            optim_wrapper (OptimWrapper): With ``accumulative_counts`` above 1, each
-                objective counts: an even number keeps them together.
+            optim_wrapper (OptimWrapper): If ``accumulative_counts`` is above 1, each
+                objective counts as one iteration; use an even number to keep both in
+                the same update.
 
         Returns:
-            dict[str, Tensor]: Figures of both for the log; ``loss`` is their sum.
+            dict[str, Tensor]: Values of both for the log; ``loss`` is their sum.
         """
         model = getattr(self, 'module', self)
         self._count_objectives(optim_wrapper)
@@ -63,7 +64,7 @@ class TwoObjectives:
         return logged
 
     def _count_objectives(self, optim_wrapper: OptimWrapper) -> None:
-        """Tell the wrapper of twice the updates that the loop has counted."""
+        """Tell the wrapper that there are twice as many updates as the loop counts."""
         counted = optim_wrapper._max_counts
         if counted > 0 and counted != getattr(self, '_updates', None):
             optim_wrapper.initialize_count_status(
@@ -78,8 +79,8 @@ class TwoObjectives:
 class TwoObjectivesDistributedDataParallel(TwoObjectives, MMDistributedDataParallel):
     """MMEngine's wrapper for models of :class:`TwoObjectives`.
 
-    Needs ``find_unused_parameters=True``: the second objective leaves the decoder
-    out.
+    Needs ``find_unused_parameters=True``, because the second objective does not use the
+    decoder.
     """
 
 
@@ -87,40 +88,40 @@ class TwoObjectivesDistributedDataParallel(TwoObjectives, MMDistributedDataParal
 class DisAsymNet(TwoObjectives, MultiViewModel):
     """Disentanglement of asymmetrical abnormality (Wang et al., 2023).
 
-    Pairs of one projection, ``R`` and ``L``. The module AsyC tells abnormal sides
-    and asymmetric pairs; AsyD makes a normal and an abnormal image of each side. The
-    discriminator is AsyC itself with its parameters held: the paper's copy that is
-    refreshed in each step, without gradient, optimiser state or a place in
-    checkpoints. It uses the running statistics of its batch norms.
+    The input is pairs of one projection, ``R`` and ``L``. The module AsyC classifies
+    abnormal sides and asymmetric pairs. AsyD decodes a normal and an abnormal image of
+    each side. The discriminator is AsyC itself with frozen parameters. This is
+    equivalent to the paper's copy that is refreshed in each step, without gradient,
+    optimizer state or an entry in checkpoints. It uses the running statistics of its
+    batch norms.
 
-    First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second:
-    ``L_refine``, on the normal images of the first, which are held (section 2.4). It
-    goes by the running statistics, too, for what L_dics attacks has to be what L_refine
-    defends: of an image of one batch the statistics of that batch make another
-    function. It leaves the running ones alone; those are of real images and of images
-    with inserted lesions.
+    First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second: ``L_refine``,
+    on the normal images of the first, without gradient to them (section 2.4). It uses
+    the running statistics, too, because L_refine has to train the function that L_dics
+    attacks, and batch statistics would make it another function. It does not update the
+    running statistics, which come from real images and images with inserted lesions.
 
-    A side whose partner was not taken is compared with itself and gets no score of
-    asymmetry; in training such pairs are left out (``complete=True``).
+    A side without a partner is compared with itself and gets no asymmetry score. In
+    training, such pairs are left out (``complete=True``).
 
     Args:
         asyc (dict): :class:`AsymmetryClassifier`.
         asyd (dict, optional): :class:`DisentanglingDecoder`. ``None``: classification
-            alone. Defaults to ``None``.
-        weights (dict): Of the losses ``diag``, ``rec``, ``dics`` and ``syn``. L_syn is
-            computed where samples carry ``clean_img`` (:class:`InsertLesions`).
+            only. Defaults to ``None``.
+        weights (dict): Weights of the losses ``diag``, ``rec``, ``dics`` and ``syn``.
+            L_syn is computed for samples with ``clean_img`` (:class:`InsertLesions`).
             Defaults to the paper's.
-        soft_mask (tuple[float], optional): (w, s): L_rec goes by the soft mask
-            ``sigmoid(w (m - s))`` of HAM, whose code has (100, 0.4), times the
-            probability (:meth:`PairFeatures.masks`). Heat maps that are predicted stay
-            graded; the metric has the threshold. ``None``: by the graded map. Defaults
-            to ``None``.
-        mean, std (float): Images in [0, 1] are normalised so for the encoder.
-            Defaults to 0.3 and 0.2.
-        num_channels (int): Channels of the encoder's input, all alike. Defaults
-            to 3.
-        data_preprocessor (dict, optional): :class:`MultiViewDataPreprocessor`
-            unless another type is named; it leaves images in [0, 1].
+        soft_mask (tuple[float], optional): (w, s): L_rec uses the soft mask
+            ``sigmoid(w (m - s))`` of HAM, whose code uses (100, 0.4), times the
+            probability (:meth:`PairFeatures.masks`). Predicted heat maps stay graded;
+            the metric applies the threshold. ``None``: L_rec uses the graded map.
+            Defaults to ``None``.
+        mean, std (float): Mean and standard deviation by which images in [0, 1] are
+            normalized for the encoder. Defaults to 0.3 and 0.2.
+        num_channels (int): Number of identical channels of the encoder's input.
+            Defaults to 3.
+        data_preprocessor (dict, optional): :class:`MultiViewDataPreprocessor` unless
+            you name another type; it leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
@@ -156,7 +157,7 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         inputs: dict[str, Tensor],
         data_samples: list[MultiViewDataSample] | None = None,
     ) -> PairFeatures:
-        """Return what AsyC makes of whole pairs.
+        """Run AsyC on complete pairs.
 
         Args:
             inputs (dict[str, Tensor]): By side, ``R`` and ``L``, (N, 1, H, W) in
@@ -174,7 +175,7 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         return self.asyc(self.normalization(right), self.normalization(left))
 
     def discriminate(self, right: Tensor, left: Tensor) -> PairFeatures:
-        """Run AsyC with its parameters and statistics held.
+        """Run AsyC with frozen parameters and statistics.
 
         Args:
             right, left (Tensor): (N, 1, H, W) in [0, 1]; gradients reach them.
@@ -189,7 +190,7 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         """Run AsyD.
 
         Args:
-            feats (PairFeatures): Of N pairs.
+            feats (PairFeatures): Features of N pairs.
             size (tuple[int]): (H, W) of the images.
 
         Returns:
@@ -214,7 +215,7 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
     def _classification_loss(
         feats: PairFeatures, abnormal: Tensor, asymmetric: Tensor
     ) -> Tensor:
-        """L_cls of section 2.1; sides of unknown label do not count."""
+        """Return L_cls of section 2.1; sides with unknown labels do not count."""
         known = ~abnormal.isnan()
         loss = mean_over_processes(
             F.binary_cross_entropy_with_logits(
@@ -235,10 +236,10 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
 
         Args:
             inputs (dict[str, Tensor]): By side, ``R`` and ``L``, (N, 1, H, W) in
-                [0, 1], of whole pairs.
-            data_samples (list[MultiViewDataSample]): With ``gt_label`` of the pair
-                and of each view, and ``clean_img`` (1, H, W) of views into which
-                lesions were inserted.
+                [0, 1], of complete pairs.
+            data_samples (list[MultiViewDataSample]): With ``gt_label`` for the pair and
+                for each view, and ``clean_img`` (1, H, W) for views with inserted
+                lesions.
 
         Returns:
             dict[str, Tensor]: Weighted losses.
@@ -290,7 +291,7 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
 
     @staticmethod
     def _real(seen: ViewBatch, views: list[DetDataSample]) -> ViewBatch:
-        """Return the images as they were before lesions were inserted."""
+        """Return the images before lesions were inserted."""
         made = [row for row, view in enumerate(views) if 'clean_img' in view]
         if not made:
             return seen
@@ -328,14 +329,14 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`loss`; sides may be missing.
-            data_samples (list[MultiViewDataSample]): Of N pairs.
+            data_samples (list[MultiViewDataSample]): N pairs.
 
         Returns:
-            list[MultiViewDataSample]: The same, with ``pred_score`` (2, ) of
-            asymmetry where both sides are there, and for each view ``pred_score``
-            (2, ) and ``pred_label`` (1, ) of abnormality, ``heat_map`` (H, W), which
-            is of abnormality whatever the label, and with AsyD ``normal_img`` and
-            ``abnormal_img`` (H, W).
+            list[MultiViewDataSample]: The same, with ``pred_score`` (2, ) of asymmetry
+            where both sides exist, and for each view ``pred_score`` (2, ) and
+            ``pred_label`` (1, ) of abnormality, ``heat_map`` (H, W) of abnormality
+            regardless of the label, and, with AsyD, ``normal_img`` and ``abnormal_img``
+            (H, W).
         """
         batch = ViewBatch.gather(inputs, data_samples, LATERALITIES)
         pairs = batch.filled(LATERALITIES)

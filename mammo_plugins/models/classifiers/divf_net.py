@@ -1,4 +1,4 @@
-"""Classification of a breast by both of its views."""
+"""Classification of a breast from both of its views."""
 
 from mmpretrain.models.backbones import ResNet
 from torch import Tensor
@@ -15,34 +15,33 @@ from .mammogram_classifier import MammogramClassifier
 class DIVFNet(ModeSwitch, MammogramClassifier):
     """Dual Ipsilateral Views Fusion Network (Nguyen et al., section 3.1).
 
-    Each view of a breast is examined in turn, the other one is auxiliary. Both go
-    through the low-level half of one backbone; ``fusion`` joins them; with
-    ``skip`` the examined view's own features are added; the high-level half and
-    the head give logits for the examined view. In training each examined view
-    learns the label of the breast. The score of a breast is the mean of its
-    views' probabilities, a rule that the paper leaves open.
+    Each view of a breast is examined in turn, with the other one as auxiliary view.
+    Both pass through the low-level half of one backbone, and ``fusion`` joins them.
+    With ``skip``, the examined view's own features are added. The high-level half and
+    the head compute logits for the examined view. In training, each examined view has
+    the label of the breast. The score of a breast is the mean of its views'
+    probabilities; the paper does not state a rule.
 
-    A view without its partner keeps its own low-level features: the single-view
-    path, that of ``fusion=None``.
+    A view without a partner keeps its own low-level features, as with ``fusion=None``.
 
-    Where the paper says "the first half of the backbone", the cut is after the
-    second of the four stages.
+    "The first half of the backbone" in the paper is taken to be the first two of the
+    four stages.
 
     Args:
         backbone (dict): mmpretrain's ``ResNet`` or one derived from it.
-        fusion (dict, optional): Arguments of :class:`IVFBlock` but for
-            ``in_channels``. ``None`` is the row "No Fusion" of table 1: each view
-            alone. Defaults to
-            ``dict(type='mammo.IVFBlock')``.
+        fusion (dict, optional): Arguments of :class:`IVFBlock` except ``in_channels``.
+            ``None`` is the row "No Fusion" of table 1, where each view is processed by
+            itself. Defaults to ``dict(type='mammo.IVFBlock')``.
         skip (bool): Whether to add the examined view's own features. False is
             "Average Fusion" and "Concatenate Fusion" of table 1. Defaults to True.
-        cut (int): After which stage the halves meet, from 1. Defaults to 2.
+        cut (int): Last stage of the low-level half, counted from 1. Defaults to 2.
         neck (dict, optional): Such as ``GlobalAveragePooling``.
         head (dict, optional): A head of two classes, such as ``LinearClsHead``.
         train_cfg (dict, optional): ``dict(augments=...)`` of mmpretrain's batch
-            augmentations, as in ``ImageClassifier``; they mix whole breasts.
-        data_preprocessor (dict, optional): :class:`BreastDataPreprocessor` unless
-            another type is named.
+            augmentations, as in ``ImageClassifier``; they mix breasts with all their
+            views.
+        data_preprocessor (dict, optional): :class:`BreastDataPreprocessor` unless you
+            name another type.
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
@@ -111,7 +110,7 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
             feats (Tensor): (N, c, h, w), as from :meth:`low_level` or fused.
 
         Returns:
-            Tensor: Output of the last stage, what Grad-CAM looks at.
+            Tensor: Output of the last stage, which Grad-CAM uses.
         """
         return self._stages(feats, self.backbone.res_layers[self.cut :])
 
@@ -126,9 +125,9 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
         """Extract the features of every examined view.
 
         Args:
-            inputs (dict[str, Tensor]): By view of ``CC`` and ``MLO``, (n, C, H, W)
-                of the breasts that have it.
-            data_samples (list[MultiViewDataSample]): One a breast.
+            inputs (dict[str, Tensor]): By view, ``CC`` and ``MLO``, (n, C, H, W) for
+                the breasts that have it.
+            data_samples (list[MultiViewDataSample]): One per breast.
 
         Returns:
             ViewBatch: Features (m, c', h', w') of the last stage of the m examined
@@ -138,7 +137,7 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
         return self._enhance(low).map(self.high_level)
 
     def _enhance(self, low: ViewBatch) -> ViewBatch:
-        """Fuse each view with its partner, where there is one."""
+        """Fuse each view with its partner if there is one."""
         if self.fusion is None:
             return low
         examined, auxiliary = low.mask.paired(
@@ -170,7 +169,7 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
     def _forward(
         self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
     ) -> Tensor:
-        """Return the logits of the examined views, those of CC first."""
+        """Return the logits of the examined views, CC first."""
         return self.logits(self.extract_feat(inputs, data_samples).rows)
 
     def loss(
@@ -184,7 +183,7 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
                 ``gt_score`` (2, ) after batch augmentation.
 
         Returns:
-            dict[str, Tensor]: As the head gives them.
+            dict[str, Tensor]: As returned by the head.
         """
         feats = self.extract_feat(inputs, data_samples)
         return self.head.loss(
@@ -198,7 +197,7 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`extract_feat`.
-            data_samples (list[MultiViewDataSample]): One a breast.
+            data_samples (list[MultiViewDataSample]): One per breast.
 
         Returns:
             list[MultiViewDataSample]: The same, with ``pred_score`` (2, ), the

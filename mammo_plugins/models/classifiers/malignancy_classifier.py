@@ -6,33 +6,33 @@ from mammo_plugins.registry import MODELS
 
 from .mammogram_classifier import MammogramClassifier
 
-# patches that go through the backbone at once when there are many
+# patches per pass through the backbone
 CHUNK = 32
 
 
 @MODELS.register_module()
 class MalignancyClassifier(MammogramClassifier):
-    """The malignancy classifier of MommiNet-v2 (section 3.7).
+    """Malignancy classifier of MommiNet-v2 (section 3.7).
 
-    mmpretrain's ``ImageClassifier`` with a :class:`MalignancyHead`, and with
-    :meth:`predict_patches` for a detector that cuts its own patches.
+    mmpretrain's ``ImageClassifier`` with a :class:`MalignancyHead`, and
+    :meth:`predict_patches` for a detector that crops its own patches.
 
     Args:
-        backbone (dict): The paper has DenseNet-121.
+        backbone (dict): DenseNet-121 in the paper.
         neck (dict, optional): Such as ``GlobalAveragePooling``.
         head (dict, optional): A :class:`MalignancyHead`.
         train_cfg (dict, optional): Passed to the data preprocessor as
             ``batch_augments``, as in ``ImageClassifier``.
-        data_preprocessor (dict, optional): :class:`MammogramDataPreprocessor`
-            unless another type is named.
+        data_preprocessor (dict, optional): :class:`MammogramDataPreprocessor` unless
+            you name another type.
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
     def predict_patches(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict patches that are at hand as a batch.
+        """Predict a batch of patches.
 
         Args:
-            patches (Tensor): Normalised as by the data preprocessor, shape
+            patches (Tensor): Normalized as by the data preprocessor, shape
                 (n, C, h, w); n may be 0.
 
         Returns:

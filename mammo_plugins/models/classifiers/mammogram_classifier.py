@@ -1,4 +1,4 @@
-"""What classifiers of mammograms share."""
+"""Base class of mammogram classifiers."""
 
 from mmpretrain.models import ImageClassifier
 
@@ -6,14 +6,14 @@ from mammo_plugins.registry import MODELS
 
 
 class MammogramClassifier(ImageClassifier):
-    """mmpretrain's ``ImageClassifier`` that builds parts of ours by plain names.
+    """``ImageClassifier`` that finds this package's components by plain names.
 
     Args:
         backbone, neck, head, init_cfg: As in ``ImageClassifier``.
         train_cfg (dict, optional): Passed to the data preprocessor as
             ``batch_augments``, as in ``ImageClassifier``.
-        data_preprocessor (dict, optional): ``default_preprocessor`` of the class
-            unless another type is named.
+        data_preprocessor (dict, optional): ``default_preprocessor`` of the class unless
+            you name another type.
     """
 
     default_preprocessor = 'mammo.MammogramDataPreprocessor'
@@ -34,7 +34,8 @@ class MammogramClassifier(ImageClassifier):
                     **(data_preprocessor or {}),
                 )
             )
-        # built here: mmpretrain's own registry knows no plain names of ours
+        # built here: mmpretrain's registry does not know the plain names of this
+        # package
         backbone, neck, head = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck, head)

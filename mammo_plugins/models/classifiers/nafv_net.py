@@ -1,4 +1,4 @@
-"""NaFV-Net: masses segmented by asymmetry, then classified by four views."""
+"""NaFV-Net: mass segmentation by asymmetry, then four-view classification."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -38,16 +38,16 @@ from mammo_plugins.structures import (
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 FUSED = tuple(f'fused {view}' for view in VIEWS)
-_MOST_MASSES = 3  # of a view
+_MOST_MASSES = 3  # per view
 
 
 class EnrichedExams(NamedTuple):
-    """What the classifier sees of a batch.
+    """Input of the classifier for a batch.
 
     Attributes:
         views (dict[str, Tensor]): 'affected CC' and so on, (N, 1, H, W) each,
             multiplied by their position masks (eq. 8).
-        sides (list[str]): 'R' or 'L', which breast was taken for the affected one.
+        sides (list[str]): 'R' or 'L', the breast that is treated as the affected one.
     """
 
     views: dict[str, Tensor]
@@ -56,57 +56,60 @@ class EnrichedExams(NamedTuple):
 
 @MODELS.register_module()
 class NaFVNet(StagedModel, MultiViewModel):
-    """Benign or malignant, by both projections of both breasts (NaFV-Net).
+    """Four-view classification into benign and malignant (NaFV-Net).
 
     "An Adversarial Four-view Network for Mammogram Classification". A segmentor finds
-    masses, on recombined images where there are such. The low-energy images of the
-    affected side are multiplied by a mask of where the masses are (algorithm 1, eq. 8),
-    those of the other side by the same mask brought to its mirrored place. In training
-    the lesions are also blended into the other side (eq. 9), and the loss asks for the
-    same prediction with it (eqs. 10 and 11).
+    masses, on recombined images if there are any. The low-energy images of the affected
+    side are multiplied by a mask of the positions of the masses (algorithm 1, eq. 8),
+    those of the other side by the same mask at the mirrored position. In training, the
+    lesions are also blended into the other side (eq. 9), and the loss penalizes
+    predictions that this changes (eqs. 10 and 11).
 
-    Which side is affected: in training the only positive one, else that with more
-    annotated pixels of mass; in tests, and in training where that does not tell, the
-    side with more segmented pixels, and without any, or with as many, that with the
-    highest probability of mass. Of masses on both sides those of the other one are so
-    left as they are. Without a mass all weights are 1, and nothing is blended.
+    In training, the affected side is the only positive one, or else the one with more
+    annotated mass pixels. In tests, and in training if that is not decisive, it is the
+    side with more segmented pixels. If both have the same number, or none, it is the
+    side with the highest probability of mass. If both sides have masses, those of the
+    other side are therefore not used. Without a mass, all weights are 1, and nothing is
+    blended.
 
-    Trained by :class:`~mammo_plugins.engine.loops.StagedTrainLoop`, which calls
-    :meth:`start_stage`: 'segmentation' and then 'classification', on predicted masks.
+    :class:`~mammo_plugins.engine.loops.StagedTrainLoop` trains it and calls
+    :meth:`start_stage`, first with 'segmentation' and then with 'classification', which
+    uses predicted masks.
 
-    The paper's appendix is not available. Ours are: that masks are moved ("slight
-    misalignments") for the unaffected image and its fused one alike, in training only;
-    that other breasts are registered by contours, not only mirrored; that of the parts
-    segmented in a view the three largest are masses; that a mask found on a recombined
-    image is brought to the low-energy one through the pixels of the files, or, where
-    these differ in size, as it lies in the resized image; that the focal loss is that
-    of the original images alone; that no statistics of batch norm tell original from
-    fused images.
+    The paper's appendix is not available. The following choices are ours. Masks are
+    moved ("slight misalignments") in the same way for the unaffected image and its
+    fused image, and only in training. The other breast is registered by contours, not
+    only mirrored. The three largest connected parts segmented in a view count as
+    masses. A mask found on a recombined image is mapped to the low-energy image through
+    the pixels of the files or, if these differ in size, through the resized images. The
+    focal loss uses only the original images. Original and fused images share the batch
+    norm statistics.
 
     Args:
-        segmentor (dict): An :class:`ExamSegmentor`; its ``modality`` says on which
-            images.
-        embedding (dict): A backbone of feature maps: mmpretrain's
-            ``VisionTransformer`` with ``out_type='featmap'``, a
-            :class:`CompleteLoRAModel` of such, or :class:`ConvEmbedding`.
-        mixer (dict): A :class:`FourViewMixer` but for ``in_channels``; with
-            ``four_views=False`` only the affected side takes part.
-        head (dict): A classification head of mmpretrain but for ``in_channels``, of
-            two classes.
+        segmentor (dict): An :class:`ExamSegmentor`; its ``modality`` selects the images
+            that it segments.
+        embedding (dict): A backbone of feature maps: mmpretrain's ``VisionTransformer``
+            with ``out_type='featmap'``, a :class:`CompleteLoRAModel` of one, or
+            :class:`ConvEmbedding`.
+        mixer (dict): A :class:`FourViewMixer` without ``in_channels``; with
+            ``four_views=False``, only the affected side is used.
+        head (dict): A two-class classification head of mmpretrain, without
+            ``in_channels``.
         embed_dims (int): Channels of the embedding.
-        modality (str, optional): Of the images that are classified, such as 'CEM-LE'.
+        modality (str, optional): Modality of the images to classify, such as 'CEM-LE'.
             Defaults to ``None`` for data of one modality.
-        mean, std (Sequence[float]): Of the embedding's input channels, for images in
-            [0, 1]; the grey image is repeated as often. Default to one channel,
-            unchanged.
-        robust_loss (dict, optional): A :class:`RobustFocalLoss`. ``None`` is the
-            head's own loss without fused images, as in row 3 of table 3. Defaults to
-            its defaults.
-        jitter (float): Largest shift of masks on the unaffected side, in sides of
-            their boxes; 0 is row 4 of table 3, symmetrical positions. Defaults to 0.1;
-            the paper does not say how far.
-        distance_unit (float, optional): Of position masks, in pixels, as in
-            :func:`~mammo_plugins.models.utils.position_mask`. Defaults to ``None``.
+        mean, std (Sequence[float]): Mean and standard deviation of each input channel
+            of the embedding, for images in [0, 1]; the grey image is repeated for each
+            channel. Default to one channel, unchanged.
+        robust_loss (dict, optional): A :class:`RobustFocalLoss`. ``None`` uses the
+            head's own loss without fused images, as in row 3 of table 3. Defaults to a
+            loss with default arguments.
+        jitter (float): Largest shift of masks on the unaffected side, as a share of the
+            sides of their boxes; 0 is row 4 of table 3, symmetrical positions. Defaults
+            to 0.1; the paper gives no value.
+        distance_unit (float, optional): Unit of distance in position masks, in pixels,
+            as in :func:`~mammo_plugins.models.utils.position_mask`. Defaults to
+            ``None``.
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor` that
             leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
@@ -171,7 +174,7 @@ class NaFVNet(StagedModel, MultiViewModel):
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
     ) -> dict[str, Tensor]:
-        """Compute the losses of the part being trained.
+        """Compute the losses of the stage being trained.
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`_forward`.
@@ -189,7 +192,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         features = self.embed(views)
         if self.robust_loss is None:
             return self.head.loss((self.mixer(features),), data_samples)
-        # with the original and with the fused images of the unaffected side
+        # the unaffected side is passed with its original and its fused images
         originals = {name: features[name] for name in AFFECTED + UNAFFECTED}
         fused = {name: features[name] for name in AFFECTED}
         fused.update((name, features[other]) for name, other in zip(UNAFFECTED, FUSED))
@@ -208,12 +211,12 @@ class NaFVNet(StagedModel, MultiViewModel):
             data_samples (list[:obj:`MultiViewDataSample`]): N samples.
 
         Returns:
-            list[:obj:`MultiViewDataSample`]: The samples as
-            :meth:`ExamSegmentor.predict` leaves them. After the stage 'segmentation'
-            also ``pred_score`` (2, ), ``pred_label`` (1, ) and the metainfo
-            ``examined_side``, which was taken for affected, whose classified views have
-            ``heat_map`` (H, W) in [0, 1]: Grad-CAM of the predicted class, which they
-            carry as ``pred_label`` (1, ), too.
+            list[:obj:`MultiViewDataSample`]: The samples with the results of
+            :meth:`ExamSegmentor.predict`. After the stage 'segmentation', they also
+            have ``pred_score`` (2, ), ``pred_label`` (1, ) and the metainfo
+            ``examined_side``, the side treated as affected. The classified views of
+            that side have ``heat_map`` (H, W) in [0, 1], Grad-CAM of the predicted
+            class, and that class as ``pred_label`` (1, ).
         """
         self.segmentor.predict(inputs, data_samples)
         if self.stage == 'segmentation':
@@ -229,7 +232,7 @@ class NaFVNet(StagedModel, MultiViewModel):
             for projection in VIEWS:
                 name = self._view_name(side, projection)
                 view = sample.get(name)
-                view.pred_label = sample.pred_label  # what the map speaks of
+                view.pred_label = sample.pred_label  # the class that the map explains
                 height, width = view.img_shape[:2]  # without padding
                 view.heat_map = self._heat_map(
                     own,
@@ -242,7 +245,7 @@ class NaFVNet(StagedModel, MultiViewModel):
     def _heat_map(
         self, maps: dict[str, Tensor], name: str, label: int, size: Sequence[int]
     ) -> Tensor:
-        """Return Grad-CAM of a view, (H, W), its maximum 1 unless it is empty."""
+        """Return Grad-CAM of a view, (H, W), with a maximum of 1 unless it is empty."""
         found = grad_cam(
             maps[name],
             lambda part: self.head((self.mixer.pool({**maps, name: part}),)),
@@ -272,17 +275,17 @@ class NaFVNet(StagedModel, MultiViewModel):
         data_samples: list[MultiViewDataSample],
         training: bool = False,
     ) -> EnrichedExams:
-        """Tell the sides apart and multiply images by position masks (algorithm 1).
+        """Find the affected side and multiply images by position masks (algorithm 1).
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`_forward`.
-            data_samples (list[:obj:`MultiViewDataSample`]): As
-                :meth:`ExamSegmentor.predict` leaves them.
-            training (bool): Whether labels tell the sides, masks of the unaffected side
-                are moved, and there are fused images too. Defaults to False.
+            data_samples (list[:obj:`MultiViewDataSample`]): With the results of
+                :meth:`ExamSegmentor.predict`.
+            training (bool): Whether to find the affected side by labels, to move masks
+                of the unaffected side, and to compute fused images. Defaults to False.
 
         Returns:
-            EnrichedExams: Without the unaffected side if that takes no part.
+            EnrichedExams: Without the unaffected side if the mixer does not use it.
         """
         sides = [self._affected_side(sample, training) for sample in data_samples]
         moves = (
@@ -320,7 +323,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         training: bool,
         seeds: list[int] | None,
     ) -> dict[str, Tensor]:
-        """Return what is seen of both breasts in one projection, (N, H, W) each."""
+        """Return the input for both breasts in one projection, (N, H, W) each."""
         ours, theirs = (
             [self._view_name(side, projection) for side in chosen]
             for chosen in (sides, map(other_laterality, sides))
@@ -354,7 +357,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         return pair
 
     def _maps(self, views: list[DetDataSample], shape: Sequence[int]) -> Tensor:
-        """Return where pixels of views come from in the other side's, (N, 2, H, W)."""
+        """Return where the views' pixels lie in the other side's, (N, 2, H, W)."""
         for view in views:
             if 'contralateral_maps' not in view:
                 raise ValueError(
@@ -362,7 +365,7 @@ class NaFVNet(StagedModel, MultiViewModel):
                     'pipeline needs RegisterSides (modality '
                     f'{self.modality})'
                 )
-        # padding comes from outside
+        # padding maps to a place outside the image
         return torch.stack(
             [
                 _to_shape(
@@ -375,7 +378,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         )
 
     def _misaligned(self, masses: Tensor, seeds: list[int]) -> Tensor:
-        """Move masses a little, each drawn for by the seed of its image."""
+        """Shift masses a little, at random by the seed of their image."""
         boxes, there, *_ = parts_of(masses)
         shares = np.zeros((*there.shape, 2))
         for k, (seed, count) in enumerate(zip(seeds, there.sum(dim=1).tolist())):
@@ -396,7 +399,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         masses = largest_parts(seen.pred_sem_seg.sem_seg == 1, _MOST_MASSES)
         if seen is shown or _file_size(seen) != _file_size(shown):
             return masses[0]
-        matrix = torch.as_tensor(  # of what is shown into what was segmented
+        matrix = torch.as_tensor(  # from the classified into the segmented image
             opencv_affine(
                 seen.homography_matrix @ np.linalg.inv(shown.homography_matrix)
             ),
@@ -415,7 +418,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         return remapped(masses.float(), places[None], nearest=True)[0] > 0
 
     def _affected_side(self, sample: MultiViewDataSample, labelled: bool) -> str:
-        """Return 'R' or 'L'; see the class."""
+        """Return the affected side, 'R' or 'L', by the rules of the class."""
         rules = [self.segmentor.segmented_area, self._suspected]
         if labelled:
             rules = [self._labelled, self._annotated, *rules]
@@ -432,7 +435,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         )
 
     def _labelled(self, sample: MultiViewDataSample, side: str) -> int:
-        # either image of a view may be the one that made the exam positive
+        # either image of a view may have made the exam positive
         names = {
             name_of(side, projection)
             for projection in VIEWS
@@ -463,6 +466,6 @@ def _enlarged(maps: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def _to_shape(image: Tensor, shape: Sequence[int], value: float = 0.0) -> Tensor:
-    """Cut (..., h, w) or pad it at the bottom and on the right."""
+    """Crop or pad (..., h, w) at the bottom and on the right."""
     height, width = (have - want for have, want in zip(shape, image.shape[-2:]))
     return F.pad(image, (0, width, 0, height), value=value)

@@ -1,4 +1,4 @@
-"""Batching and normalisation."""
+"""Batching and normalization."""
 
 from .breast_data_preprocessor import BreastDataPreprocessor
 from .mammogram_data_preprocessor import MammogramDataPreprocessor

@@ -15,15 +15,15 @@ from .multi_view_data_preprocessor import MultiViewDataPreprocessor
 
 @MODELS.register_module()
 class BreastDataPreprocessor(MultiViewDataPreprocessor):
-    """Normalise and pad the views of breasts, and mix breasts.
+    """Normalize and pad the views of breasts, and mix breasts.
 
     Args:
         batch_augments (dict, optional): ``dict(augments=..., probs=...)`` of
-            mmpretrain's ``RandomBatchAugment``, such as ``Mixup`` and ``CutMix``.
-            Both views of a breast are mixed with those of the same other breast,
-            by the same share and, for CutMix, at the same place. Breasts with a
-            view missing are left as they are. Defaults to ``None``.
-        num_classes (int): For one-hot labels of mixed breasts. Defaults to 2.
+            mmpretrain's ``RandomBatchAugment``, such as ``Mixup`` and ``CutMix``. Both
+            views of a breast are mixed with those of one other breast, with the same
+            weight and, for CutMix, at the same position. Breasts with a missing view
+            are left unchanged. Defaults to ``None``.
+        num_classes (int): Length of the one-hot labels of mixed breasts. Defaults to 2.
         **kwargs: As in :class:`MultiViewDataPreprocessor`.
     """
 
@@ -35,15 +35,15 @@ class BreastDataPreprocessor(MultiViewDataPreprocessor):
         self.augment = RandomBatchAugment(**batch_augments) if batch_augments else None
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Batch, normalise, pad and, in training, mix.
+        """Batch, normalize, pad and, in training, mix.
 
         Args:
             data (dict): As in :class:`MultiViewDataPreprocessor`.
             training (bool): Whether to mix.
 
         Returns:
-            dict: ``inputs`` and ``data_samples``; where breasts are mixed, all
-            samples have ``gt_score`` (num_classes, ).
+            dict: ``inputs`` and ``data_samples``; if breasts are mixed, all samples
+            have ``gt_score`` (num_classes, ).
         """
         data = super().forward(data, training)
         if training and self.augment is not None:
@@ -59,7 +59,7 @@ class BreastDataPreprocessor(MultiViewDataPreprocessor):
         batch = ViewBatch.gather(inputs, samples, VIEWS)
         both = batch.mask.rows_with(*VIEWS)
         if len(both) > 1:
-            # views as channels: one draw serves them all
+            # views as channels: one draw applies to all of them
             stacked, mixed = self.augment(
                 torch.cat(list(batch.select(both).views.values()), dim=1), scores[both]
             )

@@ -8,17 +8,16 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class MammogramDataPreprocessor(DetDataPreprocessor):
-    """Normalise and pad single-channel images in [0, 1].
+    """Normalize and pad single-channel images in [0, 1].
 
-    Unlike its parent it takes grey images to networks with weights for colour
-    ones, and pads with black, the background of a mammogram, instead of with the
-    mean.
+    Unlike its parent, it accepts grey images for networks with weights for colour
+    images. It pads with black, the background of a mammogram, instead of with the mean.
 
     Args:
-        mean (float): Mean grey value, full scale is 1. Defaults to 0.
+        mean (float): Mean grey value, on a scale from 0 to 1. Defaults to 0.
         std (float): Standard deviation of the grey values. Defaults to 1.
-        num_channels (int): Channels of the output, all alike. Defaults to 3,
-            what ImageNet weights expect.
+        num_channels (int): Number of identical output channels. Defaults to 3, as
+            ImageNet weights expect.
         **kwargs: As in :class:`mmdet.models.DetDataPreprocessor`.
     """
 
@@ -31,11 +30,11 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
                     f'MammogramDataPreprocessor.{name}: {value}; expected '
                     'one number, mammograms are grey'
                 )
-        super().__init__(**kwargs)  # pads with 0, black, before the normalisation
+        super().__init__(**kwargs)  # pads with 0, black, before the normalization
         self.normalization = GreyNormalization(mean, std, num_channels)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Batch, normalise and pad.
+        """Batch, normalize and pad.
 
         Args:
             data (dict): ``inputs``, a list of (1, H, W) tensors, and

@@ -1,4 +1,4 @@
-"""Batches of samples of several views."""
+"""Batches of samples with several views."""
 
 import torch
 
@@ -10,11 +10,10 @@ from .mammogram_data_preprocessor import MammogramDataPreprocessor
 
 @MODELS.register_module()
 class MultiViewDataPreprocessor(MammogramDataPreprocessor):
-    """Normalise and pad all views of a batch to one size.
+    """Normalize and pad all views of a batch to one size.
 
-    As mmdet's ``TrackDataPreprocessor``, by names of views, and with views that
-    were not taken. A batch of single images goes through as in
-    :class:`MammogramDataPreprocessor`.
+    Like mmdet's ``TrackDataPreprocessor``, but with named views, which may be missing.
+    A batch of single images is processed as in :class:`MammogramDataPreprocessor`.
 
     Args:
         pad_seg (bool): Whether to pad segmentation maps, with 255. Defaults to
@@ -26,18 +25,18 @@ class MultiViewDataPreprocessor(MammogramDataPreprocessor):
         super().__init__(pad_seg=pad_seg, **kwargs)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Batch, normalise and pad.
+        """Batch, normalize and pad.
 
         Args:
-            data (dict): ``inputs``, by view a list of (1, H, W) tensors, or
-                ``None`` where a sample lacks the view; and ``data_samples``, a
-                list of :obj:`MultiViewDataSample`.
+            data (dict): ``inputs``, for each view a list of (1, H, W) tensors, or of
+                ``None`` if a sample lacks the view; and ``data_samples``, a list of
+                :obj:`MultiViewDataSample`.
             training (bool): Whether to pad segmentation maps too.
 
         Returns:
-            dict: ``inputs``, by view a tensor (n, num_channels, H', W') of the n
-            samples that have it, in the order of the batch; a view that no sample
-            has is absent. ``data_samples`` as given, tensors moved.
+            dict: ``inputs``, for each view a tensor (n, num_channels, H', W') with the
+            n samples that have it, in the order of the batch; a view that no sample has
+            is absent. ``data_samples`` as given, with tensors moved to the device.
         """
         if not isinstance(data['inputs'], dict):
             return super().forward(data, training)

@@ -15,17 +15,18 @@ from .lesion_map_head import LesionMapHead
 
 @MODELS.register_module()
 class ASPPHead(LesionMapHead):
-    """One logit a pixel by atrous spatial pyramid pooling, as in DeepLabv3.
+    """Atrous spatial pyramid pooling with one logit per pixel, as in DeepLabv3.
 
-    For the original BiDualNet that MommiNet-v2 is compared with (table 6). A 1 x 1
-    and three dilated 3 x 3 convolutions and one of the image's mean, concatenated
-    and reduced by a 1 x 1 convolution with dropout (Chen et al., 2017, section 3.3);
-    a 3 x 3 convolution and the logit. With batch norm it is torchvision's ASPP; group
-    norm serves batches of one image.
+    The head of the original BiDualNet, which MommiNet-v2 is compared with (table 6).
+    The outputs of a 1 x 1 convolution, three dilated 3 x 3 convolutions and a
+    convolution of the image's mean are concatenated and reduced by a 1 x 1 convolution
+    with dropout (Chen et al., 2017, section 3.3). A 3 x 3 convolution and the logit
+    follow. With batch norm it is torchvision's ASPP; group norm allows batches of one
+    image.
 
     Args:
-        in_channels (int): Channels of the last level of features.
-        channels (int): Channels inside. Defaults to 256.
+        in_channels (int): Channels of the last feature level.
+        channels (int): Channels of the hidden layers. Defaults to 256.
         dilations (Sequence[int]): Defaults to (12, 24, 36), for features of
             stride 8.
         norm_cfg (dict): Defaults to group norm of 8 groups.
@@ -67,7 +68,7 @@ class ASPPHead(LesionMapHead):
         )
 
     def aspp(self, x: Tensor) -> Tensor:
-        """Pool by the pyramid.
+        """Apply the pyramid pooling.
 
         Args:
             x (Tensor): (N, in_channels, h, w).
@@ -83,7 +84,8 @@ class ASPPHead(LesionMapHead):
         """Compute logits.
 
         Args:
-            features (Sequence[Tensor]): The last, (N, C, h, w), is taken.
+            features (Sequence[Tensor]): Feature levels. The last one, (N, C, h, w), is
+                used.
 
         Returns:
             Tensor: (N, 1, h, w).

@@ -1,4 +1,4 @@
-"""An image split into what is normal and what is not."""
+"""Decoding of an image into a normal and an abnormal one."""
 
 from collections.abc import Sequence
 
@@ -13,23 +13,24 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class DisentanglingDecoder(BaseModule):
-    """The U-Net-like decoder of DisAsymNet's module AsyD (section 2.2).
+    """U-Net-like decoder of DisAsymNet's module AsyD (section 2.2).
 
-    From the transformer's output up to the encoder's finest stage, whose stages are
-    concatenated on the way; two channels come out, the normal and the abnormal image.
-    Layers are not stated: at each level bilinear upsampling and two 3 x 3 convolutions
-    with batch norm and ReLU. The last step, to the image's pixels, is a convolution
-    that gives each of a place's pixels (pixel shuffle), at a fraction of the cost of
-    convolutions on the full image. It starts from nought and ends without a sigmoid,
-    which would be slow to reach the black of air.
+    It upsamples the transformer's output to the encoder's finest stage, concatenates
+    the encoder's stages on the way, and outputs two channels, the normal and the
+    abnormal image. The paper does not state the layers. Here, each level has bilinear
+    upsampling and two 3 x 3 convolutions with batch norm and ReLU. The last step, to
+    the image's resolution, is a convolution with a pixel shuffle, at a fraction of the
+    cost of convolutions on the full image. Its weights start at zero. There is no
+    sigmoid at the end, which would be slow to reach the black of air.
 
     Args:
-        in_channels (Sequence[int]): Of the encoder's stages, from the finest on; the
-            last is that of the transformer's output.
-        stride (int): Of the finest stage. Defaults to 4.
-        channels (int): Of the finest level; doubled at each coarser one. Defaults
-            to 32.
-        init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
+        in_channels (Sequence[int]): Channels of the encoder's stages, finest first; the
+            last value is also that of the transformer's output.
+        stride (int): Stride of the finest stage. Defaults to 4.
+        channels (int): Channels of the finest level; doubled at each coarser one.
+            Defaults to 32.
+        init_cfg (dict, optional): Defaults to ``None``, the initialization of
+            ``ConvModule``.
     """
 
     def __init__(
@@ -61,17 +62,17 @@ class DisentanglingDecoder(BaseModule):
     def forward(
         self, output: Tensor, stages: Sequence[Tensor], size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """Decode.
+        """Decode features into images.
 
         Args:
-            output (Tensor): (N, C, h, w), the transformer's.
-            stages (Sequence[Tensor]): The encoder's, from the finest on; the last
-                one is not used.
+            output (Tensor): Output of the transformer, (N, C, h, w).
+            stages (Sequence[Tensor]): Output of the encoder's stages, finest first; the
+                last one is not used.
             size (tuple[int]): (H, W) of the images, at most ``stride`` times that of
                 the finest stage.
 
         Returns:
-            tuple[Tensor, Tensor]: x_n and x_ab, (N, 1, H, W), about [0, 1].
+            tuple[Tensor, Tensor]: x_n and x_ab, (N, 1, H, W), approximately in [0, 1].
         """
         x = output
         for level, skipped in zip(self.levels, stages[-2::-1]):

@@ -14,16 +14,17 @@ from .lesion_map_head import LesionMapHead
 
 @MODELS.register_module()
 class HRNetV2Head(LesionMapHead):
-    """One logit a pixel from all branches of HRNet, the decoder of BiDualNet-v2.
+    """Decoder of BiDualNet-v2: one logit per pixel from all branches of HRNet.
 
-    HRNetV2's representation (Wang et al., 2020): all branches enlarged to the
-    finest, concatenated, mixed by a 1 x 1 convolution, a norm and ReLU, then a 1 x 1
-    convolution to the logit. The mixing is done branch by branch before enlarging and
-    summed, which gives the same and spares most of the work. The norm is batch norm
-    there, group norm here: batches are of one image.
+    HRNetV2's representation (Wang et al., 2020): all branches are upsampled to the
+    finest, concatenated and mixed by a 1 x 1 convolution, a norm and ReLU. A 1 x 1
+    convolution computes the logit. Here the mixing is done for each branch before
+    upsampling, and the results are summed. This is equivalent and saves most of the
+    work. The norm is batch norm there and group norm here, because batches have one
+    image.
 
     Args:
-        in_channels (Sequence[int]): Channels of the branches, the finest first.
+        in_channels (Sequence[int]): Channels of the branches, finest first.
         channels (int, optional): Channels after mixing. Defaults to ``None``, the
             sum of ``in_channels``, as in HRNetV2.
         norm_cfg (dict): Defaults to group norm of 8 groups.
@@ -48,10 +49,10 @@ class HRNetV2Head(LesionMapHead):
         """Compute logits.
 
         Args:
-            features (Sequence[Tensor]): By branch (N, C, h, w), the finest first.
+            features (Sequence[Tensor]): By branch (N, C, h, w), finest first.
 
         Returns:
-            Tensor: (N, 1, h, w) of the finest branch, stride 4.
+            Tensor: (N, 1, h, w) at the resolution of the finest branch, stride 4.
         """
         size = features[0].shape[-2:]
         mixed = self.mix[0](features[0])

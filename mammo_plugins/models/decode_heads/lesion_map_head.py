@@ -1,4 +1,4 @@
-"""What networks that end in a map of lesions share."""
+"""Base class of networks that predict a map of lesions."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ from mammo_plugins.structures.segmentation import IGNORED
 
 
 def shrink_lesion_map(lesion_map: Tensor, size: Sequence[int]) -> Tensor:
-    """Shrink a map of lesions and lose none.
+    """Shrink a map of lesions without losing any.
 
-    A cell is lesion where any of its pixels is, so that lesions smaller than a cell
-    survive; otherwise ignored where any of its pixels is.
+    A cell is lesion if any of its pixels is, so that lesions smaller than a cell
+    survive. Otherwise, it is ignored if any of its pixels is ignored.
 
     Args:
-        lesion_map (Tensor): (N, 1, H, W), 1 in lesions, 255 ignored, 0 else.
+        lesion_map (Tensor): (N, 1, H, W), 1 in lesions, 255 ignored, 0 elsewhere.
         size (Sequence[int]): (h, w), neither larger than H, W.
 
     Returns:
@@ -32,20 +32,20 @@ def shrink_lesion_map(lesion_map: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class LesionMapHead(BaseModule):
-    """Base of networks that end in one logit a pixel, trained by a pixel-wise loss.
+    """Base class of networks with one logit per pixel and a pixel-wise loss.
 
     A subclass ends in :attr:`conv_logits`, whose bias starts at the logit of a rare
     foreground, as focal loss needs (Lin et al., 2017, section 4.1).
 
     Args:
-        channels (int): Channels that the last convolution takes.
-        loss_map (dict): The loss of logits and target. Defaults to
+        channels (int): Input channels of the last convolution.
+        loss_map (dict): Loss between logits and target. Defaults to
             :class:`PixelFocalLoss`.
         init_cfg (dict or list[dict], optional): Defaults to Kaiming, with a prior
             of 0.01 for lesions.
     """
 
-    # a map of lesions of any kind: the data may have one class
+    # the map does not distinguish kinds of lesions: the data may have one class
     num_classes = 1
 
     def __init__(
@@ -74,13 +74,13 @@ class LesionMapHead(BaseModule):
     ) -> dict[str, Tensor]:
         """Compare logits with annotated lesions, at the logits' resolution.
 
-        To enlarge the logits instead would cost 16 times the memory for a contour
-        that is not known that well (:func:`shrink_lesion_map`).
+        The target is shrunk (:func:`shrink_lesion_map`). Upsampling the logits instead
+        would need 16 times the memory, for a contour that is not known that precisely.
 
         Args:
             logits (Tensor): (N, 1, h, w).
-            data_samples (Sequence[DetDataSample]): N samples with ``gt_sem_seg``,
-                all of the inputs' size (1, H, W).
+            data_samples (Sequence[DetDataSample]): N samples with ``gt_sem_seg``
+                (1, H, W), all of the inputs' size.
         """
         target = torch.stack([s.gt_sem_seg.sem_seg for s in data_samples])
         target = shrink_lesion_map(target, logits.shape[-2:])

@@ -1,4 +1,4 @@
-"""Proposals of all images of a batch at once."""
+"""Region proposals for all images of a batch at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,27 +12,26 @@ from mammo_plugins.models.utils import grouped_nms, to_device
 
 
 def by_image(level: Tensor, channels: int) -> Tensor:
-    """Turn a map of a level into rows, one an anchor: (B, A * C, h, w) to (B, n, C)."""
+    """Reshape a level's map to one row per anchor: (B, A * C, h, w) to (B, n, C)."""
     return level.permute(0, 2, 3, 1).reshape(len(level), -1, channels)
 
 
 def covers(cfg: Mapping) -> bool:
-    """Return whether :func:`propose` does all that a ``test_cfg`` asks for."""
+    """Return whether :func:`propose` supports all settings of a ``test_cfg``."""
     nms = cfg.get('nms') or {}
     return nms.get('type', 'nms') == 'nms' and set(nms) - {'type'} == {'iou_threshold'}
 
 
 def best_rows(scores: Tensor, number: int) -> Tensor:
-    """Return where the best scores are, (B, number), best first.
+    """Return the indices of the best scores, (B, number), best first.
 
-    Of equal ones the first come first, as with a stable sort, of which this takes a
-    fraction of the time.
+    Equal scores keep their order, as with a stable sort, but in a fraction of the time.
 
     Args:
-        scores (Tensor): (B, n) float32, not negative.
+        scores (Tensor): (B, n) float32, non-negative.
         number (int): At most n.
     """
-    # read as whole numbers, such floats are in the same order
+    # non-negative floats have the same order when read as integers
     keys = scores.contiguous().view(torch.int32).long() << 32
     keys -= torch.arange(scores.size(1), device=scores.device)
     return keys.topk(number, dim=1).indices
@@ -44,7 +43,7 @@ def _best(
     priors: Sequence[Tensor],
     most: int,
 ) -> list[list[Tensor]]:
-    """Return the best scores of each level, and their deltas and priors."""
+    """Return the best scores of each level with their deltas and priors."""
     chosen = []
     for score, delta, prior in zip(cls_scores, bbox_preds, priors):
         score = by_image(score, 1).squeeze(-1).float().sigmoid()
@@ -66,17 +65,17 @@ def propose(
 ) -> InstanceList:
     """Propose boxes, as ``mmdet.models.RPNHead.predict_by_feat`` does.
 
-    The device is waited for where suppression has settled, and for the numbers of
-    boxes, however many images there are.
+    The host waits for the device only when suppression has converged and for the
+    numbers of boxes, regardless of the number of images.
 
     Args:
         cls_scores (Sequence[Tensor]): Logits by level, (B, A, h, w).
         bbox_preds (Sequence[Tensor]): Deltas by level, (B, 4 A, h, w).
         priors (Sequence[Tensor]): Anchors by level, (h w A, 4) float32.
         shapes (Sequence[Sequence[int]]): Height and width of each image.
-        coder (DeltaXYWHBBoxCoder): What decodes the deltas.
-        cfg (Mapping): ``nms_pre``, the most boxes of a level, ``min_bbox_size``,
-            ``nms`` and ``max_per_img``.
+        coder (DeltaXYWHBBoxCoder): Decoder of the deltas.
+        cfg (Mapping): ``nms_pre``, the maximum number of boxes per level,
+            ``min_bbox_size``, ``nms`` and ``max_per_img``.
 
     Returns:
         list[InstanceData]: ``bboxes`` (n, 4) in pixels of the input, ``scores`` and
@@ -99,7 +98,7 @@ def propose(
         else torch.ones_like(extent, dtype=torch.bool)
     )
 
-    # mmcv moves each level beyond those before it, and rounds overlaps by that
+    # mmcv offsets each level beyond the previous ones, which rounds overlaps
     step = boxes.masked_fill(~valid[..., None], -torch.inf).amax(dim=(1, 2)) + 1
     levels = torch.cat([torch.full((size,), float(i)) for i, size in enumerate(sizes)])
     moved = boxes + (to_device(levels, boxes) * step[:, None])[..., None]

@@ -1,4 +1,4 @@
-"""The RPN that sees all images at once and whose losses count alike in all processes."""
+"""RPN with batched targets and with losses averaged equally over all processes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,14 +18,14 @@ from .batch_proposals import by_image, covers, propose
 
 
 class AnchorTargets(NamedTuple):
-    """What the N anchors of B images are to learn.
+    """Targets of the N anchors of B images.
 
     Attributes:
-        labels (Tensor): (B, N) of int64; the number of classes is background.
+        labels (Tensor): (B, N) int64; the number of classes stands for background.
         label_weights (Tensor): (B, N), 0 for anchors that are left out.
-        positives (Tensor): (P, ) of int64, rows of the B x N anchors that have a box.
-        bbox_targets (Tensor): (P, 4), theirs.
-        avg_factor (Tensor): What losses are divided by, a scalar.
+        positives (Tensor): (P, ) int64, indices of positive anchors among the B x N.
+        bbox_targets (Tensor): (P, 4), targets of the positive anchors.
+        avg_factor (Tensor): Divisor of the losses, a scalar.
     """
 
     labels: Tensor
@@ -37,22 +37,21 @@ class AnchorTargets(NamedTuple):
 
 @MODELS.register_module()
 class SyncedRPNHead(RPNHead):
-    """RPN whose losses are divided by the mean number over all processes.
+    """RPN with losses divided by the mean count over all processes.
 
-    mmdet divides by what is counted in the process's own images: without a sampler,
-    as focal loss wants it, by their positive anchors. With one image a process an
-    anchor of a normal image, which counts as having 1 positive, then weighs as much
-    as all positives of an image with a mass together. On 60 masses of 50 to 300
-    pixels, at mmdet's anchors and thresholds, these are 2 to 12, in the mean 3.6.
+    mmdet divides by the count in the process's own images: without a sampler, as focal
+    loss requires, by their number of positive anchors. With one image per process, an
+    anchor of a normal image, which counts as having 1 positive, then weighs as much as
+    all positives of an image with a mass together. For 60 masses of 50 to 300 pixels,
+    at mmdet's anchors and thresholds, there are 2 to 12 positives, 3.6 on average.
+    mmdet's count is kept as the lower bound: an image has at least one positive.
 
-    mmdet's count is kept as the floor: an image has at least one positive.
-
-    Targets, losses and proposals are mmdet's, of all images and levels at once and in
-    float32, where mmdet goes from image to image and from level to level and waits for
-    the device at each. This is so with an :class:`IgnoringMaxIoUAssigner` and no
-    sampler, ``allowed_border`` below 0, a ``DeltaXYWHBBoxCoder``, a classification
-    by sigmoid and ``nms`` of an ``iou_threshold`` alone. With any other setting the
-    head goes mmdet's way.
+    Targets, losses and proposals equal mmdet's. They are computed for all images and
+    levels at once and in float32, whereas mmdet loops over images and levels and waits
+    for the device in each. This requires an :class:`IgnoringMaxIoUAssigner` and no
+    sampler, ``allowed_border`` below 0, a ``DeltaXYWHBBoxCoder``, sigmoid
+    classification, and ``nms`` with nothing but an ``iou_threshold``. With any other
+    setting, the head uses mmdet's code.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -74,7 +73,7 @@ class SyncedRPNHead(RPNHead):
         self._last_anchors = (None, [])
 
     def get_targets(self, *args, **kwargs) -> tuple:
-        """Compute targets image by image; as in the parent, the divisor averaged.
+        """Compute targets image by image, as in the parent, and average the divisor.
 
         Returns:
             tuple: As in the parent; the fifth is the divisor, a scalar tensor.
@@ -85,7 +84,7 @@ class SyncedRPNHead(RPNHead):
         return tuple(targets)
 
     def _anchors(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Return the anchors of each level; those of the last size are kept."""
+        """Return the anchors of each level; those of the last size are cached."""
         sizes = [level.shape[-2:] for level in maps]
         key = (maps[0].device, *sizes)
         if key != self._last_anchors[0]:
@@ -99,9 +98,9 @@ class SyncedRPNHead(RPNHead):
         self, maps: Sequence[Tensor], batch_img_metas: Sequence[dict]
     ) -> Tensor | None:
         """Return which anchors lie in each image and its padding, (B, N) bool."""
-        # all of them is what mmdet's data preprocessor makes of images of one size
+        # for images of one size, mmdet's data preprocessor makes all anchors valid
         shapes = [meta['pad_shape'][:2] for meta in batch_img_metas]
-        covering = [  # of each level and image, rows and columns
+        covering = [  # for each level and image, rows and columns
             [
                 (
                     min(-(-height // down), level.size(-2)),
@@ -141,15 +140,15 @@ class SyncedRPNHead(RPNHead):
         """Compute the targets of all images at once.
 
         Args:
-            anchors (Tensor): (N, 4) of all levels, of every image.
-            valid (Tensor, optional): (B, N) bool, the anchors that take part. ``None``
-                stands for all.
+            anchors (Tensor): (N, 4), anchors of all levels, shared by all images.
+            valid (Tensor, optional): (B, N) bool, the anchors to use. ``None`` means
+                all.
             batch_gt_instances (list[InstanceData]): With ``bboxes`` and ``labels``.
             batch_gt_instances_ignore (list[InstanceData], optional): With ``bboxes``
                 to be ignored.
 
         Returns:
-            AnchorTargets: The targets, as mmdet's.
+            AnchorTargets: The targets, equal to mmdet's.
         """
         boxes, is_gt = pad_boxes(batch_gt_instances)
         own, _ = pad_rows([gt.labels for gt in batch_gt_instances])
@@ -182,8 +181,8 @@ class SyncedRPNHead(RPNHead):
         """Compute the losses; arguments as in the parent.
 
         Returns:
-            dict[str, list[Tensor]]: ``loss_rpn_cls`` and ``loss_rpn_bbox``, each of
-            one tensor that is the sum of the parent's.
+            dict[str, list[Tensor]]: ``loss_rpn_cls`` and ``loss_rpn_bbox``, each with
+            one tensor, the sum of the parent's.
         """
         if not self.batched_targets:
             return super().loss_by_feat(

@@ -1,4 +1,4 @@
-"""Branches of MommiNet that have not seen the patients they make maps of."""
+"""Out-of-fold branches of MommiNet, for maps of patients not trained on."""
 
 import copy
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from mammo_plugins.structures import PARTNERS
 
 
 class Branches(NamedTuple):
-    """Both branches of a system.
+    """Both branches of a MommiNet system.
 
     Attributes:
-        ipsilateral (IpsiDualNet): The one.
-        bilateral (BiDualNet): The other.
+        ipsilateral (IpsiDualNet): The ipsilateral branch.
+        bilateral (BiDualNet): The bilateral branch.
     """
 
     ipsilateral: BaseDetector
@@ -27,18 +27,19 @@ class Branches(NamedTuple):
 
 
 class HeldOutBranches:
-    """Branches trained on folds, by the patients whom each fold holds out.
+    """Branches trained on folds, looked up by held-out patient.
 
-    They are no part of the model that asks them: not trained, not saved.
+    They are not submodules of the model that uses them, so they are neither trained nor
+    saved.
 
     Args:
-        folds (Sequence[dict]): Of each fold ``checkpoint``, a system whose branches
-            were trained without the patients of ``ann_file``, a COCO-exam file.
-        configs (Sequence[dict]): Of the ipsilateral and the bilateral branch.
+        folds (Sequence[dict]): For each fold ``checkpoint``, a system with branches
+            trained without the patients of ``ann_file``, a COCO-exam file.
+        configs (Sequence[dict]): Configs of the ipsilateral and the bilateral branch.
 
     Raises:
-        ValueError: If two folds hold out the same patient, or a checkpoint is not of
-            such branches.
+        ValueError: If two folds hold out the same patient, or a checkpoint lacks the
+            weights of these branches.
     """
 
     def __init__(self, folds: Sequence[dict], configs: Sequence[ConfigType]) -> None:
@@ -65,11 +66,11 @@ class HeldOutBranches:
             )
 
     def of(self, patient: str, device: torch.device) -> Branches:
-        """Return the branches that have not seen a patient.
+        """Return the branches that were not trained on a patient.
 
         Args:
             patient (str): ``patient_id`` of a training sample.
-            device (torch.device): Where they are needed.
+            device (torch.device): Device to move the branches to.
 
         Raises:
             ValueError: If no fold holds the patient out.
@@ -85,7 +86,7 @@ class HeldOutBranches:
 
 
 def _trained(config: ConfigType, checkpoint: str, part: str) -> BaseDetector:
-    """Return a branch with the weights of a file, all of which have to be there."""
+    """Return a branch with the weights of a file, which must contain all of them."""
     branch = MODELS.build(dict(copy.deepcopy(config), init_cfg=None))
     loaded = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     start = f'{part}.'

@@ -18,12 +18,13 @@ from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 @dataclass
 class EncodedView:
-    """What a detector knows of one image before its RoI head.
+    """Features and proposals of one image, the input of the RoI head.
 
     Attributes:
-        backbone (tuple[Tensor]): Features of the backbone, by level (1, C, h, w).
-        neck (tuple[Tensor]): Those of the neck.
-        proposals (InstanceData): Of the RPN, best first, in pixels of the input.
+        backbone (tuple[Tensor]): Backbone features, by level (1, C, h, w).
+        neck (tuple[Tensor]): Neck features.
+        proposals (InstanceData): Proposals of the RPN, best first, in pixels of the
+            input.
         sample (DetDataSample): The image's data sample.
     """
 
@@ -37,14 +38,14 @@ class EncodedView:
 class IpsiDualNet(FasterRCNN):
     """Siamese Faster R-CNN for two views (MommiNet-v2, section 3.5).
 
-    Main and auxiliary view pass through one backbone, neck and RPN; the RoI head, a
-    :class:`RelationRoIHead`, detects in the main view. In training the RPN learns
-    from both views, the RoI head from the main view; the paper does not say. A
-    sample without the auxiliary view is treated as by Faster R-CNN.
+    Main and auxiliary view pass through one backbone, neck and RPN. The RoI head, a
+    :class:`RelationRoIHead`, detects in the main view. In training, the RPN learns from
+    both views and the RoI head from the main view; the paper does not state this. A
+    sample without the auxiliary view is processed as by Faster R-CNN.
 
     Args:
         auxiliary (str): Name of the auxiliary view. Defaults to 'ipsilateral';
-            'bilateral' is in tables 2 and 3.
+            'bilateral' is used in tables 2 and 3.
         *args: As in :class:`mmdet.models.FasterRCNN`.
         **kwargs: As in :class:`mmdet.models.FasterRCNN`.
     """
@@ -59,13 +60,13 @@ class IpsiDualNet(FasterRCNN):
         """Compute the losses of a batch.
 
         Args:
-            inputs (dict[str, Tensor]): By view (n, C, H, W), of the samples that
-                have it.
+            inputs (dict[str, Tensor]): By view (n, C, H, W), for the samples that have
+                it.
             data_samples (Sequence[MultiViewDataSample]): The batch, with
                 ``gt_instances`` in both views.
 
         Returns:
-            dict[str, Tensor]: By name, as of Faster R-CNN.
+            dict[str, Tensor]: By name, as in Faster R-CNN.
         """
         batch = self._views(inputs, data_samples)
         samples = batch.mask.samples(data_samples)
@@ -109,14 +110,14 @@ class IpsiDualNet(FasterRCNN):
         )
 
     def encode(self, image: Tensor, sample: DetDataSample) -> EncodedView:
-        """Run all but the RoI head on one image.
+        """Run everything except the RoI head on one image.
 
         Args:
-            image (Tensor): (1, C, h, w), normalised; h and w multiples of 32.
+            image (Tensor): (1, C, h, w), normalized; h and w multiples of 32.
             sample (DetDataSample): With ``img_shape``, the size without padding.
 
         Returns:
-            EncodedView: For :meth:`detect`.
+            EncodedView: The input of :meth:`detect`.
         """
         backbone = self.backbone(image)
         neck = self.neck(backbone) if self.with_neck else backbone
@@ -126,16 +127,16 @@ class IpsiDualNet(FasterRCNN):
     def encode_views(
         self, inputs: dict[str, Tensor], data_samples: Sequence[MultiViewDataSample]
     ) -> dict[Hashable, EncodedView]:
-        """Encode the images of a batch, each only once, by its own size.
+        """Encode the images of a batch, each only once and at its own size.
 
-        In the four-view exam every image is a main view and an auxiliary one.
+        In a four-view exam, every image is both a main view and an auxiliary view.
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`loss`.
             data_samples (Sequence[MultiViewDataSample]): The batch.
 
         Returns:
-            dict: By :func:`~mammo_plugins.models.multi_view.view_key` of a sample's view.
+            dict: Encoded views by :func:`~mammo_plugins.models.multi_view.view_key`.
         """
         batch = self._views(inputs, data_samples)
         views = {}
@@ -195,7 +196,7 @@ class IpsiDualNet(FasterRCNN):
         proposals: InstanceList,
         samples: SampleList,
     ) -> tuple:
-        """Make the RoI head's arguments of the rows of a mask."""
+        """Return the RoI head's arguments for the rows of a mask."""
         main = mask.rows_of('main')
         other = slice(main.stop, None)
         return (
@@ -226,7 +227,7 @@ class IpsiDualNet(FasterRCNN):
 
     @staticmethod
     def _without_classes(sample: DetDataSample) -> DetDataSample:
-        """Copy a sample without its maps, all objects being of one class."""
+        """Copy a sample without its maps, with all objects in one class."""
         gt = sample.gt_instances
         plain = DetDataSample(
             metainfo=sample.metainfo,

@@ -1,4 +1,4 @@
-"""MommiNet: one mammogram read beside two others of its exam."""
+"""MommiNet: one mammogram read next to two others of its exam."""
 
 import copy
 from collections.abc import Sequence
@@ -27,32 +27,32 @@ from .held_out_branches import Branches, HeldOutBranches
 
 @MODELS.register_module()
 class MommiNet(StagedModel, BaseDetector):
-    """Tri-view mass detection and malignancy (MommiNet-v2, figure 1).
+    """Tri-view detection and malignancy classification (MommiNet-v2, figure 1).
 
-    The ipsilateral branch reads the main view beside the other projection of the
-    same breast, the bilateral branch beside the registered other breast. Their
-    probability maps and the main image go through the fusion network, whose
-    detections are the result; each is then judged benign or malignant.
+    The ipsilateral branch compares the main view with the other projection of the same
+    breast, the bilateral branch with the registered other breast. Their probability
+    maps and the main image are the input of the fusion network, whose detections are
+    the result. Each detection is then classified as benign or malignant.
 
-    Where a view is missing the system is the corresponding dual-view model
-    (section 3.8): without the contralateral view the ipsilateral branch's
-    detections are the result, without the ipsilateral view those of the bilateral
-    branch, without both those of the ipsilateral branch on the main view alone. In
-    training, each branch learns from incomplete samples what it can (see there);
-    the fusion network learns from complete ones only.
+    If a view is missing, the system is the corresponding dual-view model (section 3.8).
+    Without the contralateral view, the result is the ipsilateral branch's detections.
+    Without the ipsilateral view, it is those of the bilateral branch. Without both, it
+    is those of the ipsilateral branch on only the main view. In training, the branches
+    also use incomplete samples (see their classes); the fusion network uses only
+    complete ones.
 
-    Work is shared within a batch: an image that is main view of one sample and
-    partner of another is encoded once, and the fusion network takes these features.
-    A batch of all views of an exam therefore costs the ipsilateral backbone one
-    pass a view, and the bilateral one two passes of the shared stages, of the view and
-    of the registered other breast; with ``register_features`` of :class:`BiDualNet`
-    one.
+    Work is shared within a batch: an image that is the main view of one sample and the
+    partner in another is encoded once, and the fusion network uses these features. For
+    a batch of all views of an exam, the ipsilateral backbone therefore needs one pass
+    per view. The bilateral backbone needs two passes of the shared stages per view, for
+    the view and the registered other breast, or one with ``register_features`` of
+    :class:`BiDualNet`.
 
-    The parts are trained one after the other by
-    :class:`~mammo_plugins.engine.loops.StagedTrainLoop`, which calls
-    :meth:`start_stage`. In a stage, ``loss`` is that of its part, and ``predict``
-    gives what the parts trained so far can: a branch's own detections in its
-    stage, those of the fusion network from its stage on.
+    :class:`~mammo_plugins.engine.loops.StagedTrainLoop` trains the parts one after the
+    other and calls :meth:`start_stage`. In a stage, ``loss`` is that of the stage's
+    part, and ``predict`` uses the parts trained so far: it returns a branch's own
+    detections in that branch's stage, and those of the fusion network from its stage
+    on.
 
     Args:
         ipsilateral (dict): An :class:`IpsiDualNet`.
@@ -61,14 +61,14 @@ class MommiNet(StagedModel, BaseDetector):
         malignancy (dict, optional): A :class:`MalignancyClassifier`. Defaults to
             ``None``: detection only.
         test_cfg (dict, optional): ``map_to_boxes``, the arguments of
-            :func:`~mammo_plugins.models.utils.map_to_boxes`; ``patch_size``, side
-            of the patches for the malignancy classifier in pixels. Defaults to
-            ``None``: those functions' defaults and 448.
-        out_of_fold (Sequence[dict], optional): Folds of the training part, of whose
-            branches the fusion network gets the maps that it learns from, each
-            patient's from branches that have not seen her; ``checkpoint`` and
-            ``ann_file`` of each, see :class:`HeldOutBranches`. Defaults to ``None``, as
-            in the paper: maps of the branches of this system, trained on the same
+            :func:`~mammo_plugins.models.utils.map_to_boxes`; ``patch_size``, the side
+            in pixels of the patches for the malignancy classifier. Defaults to
+            ``None``: the function's defaults and 448.
+        out_of_fold (Sequence[dict], optional): Folds of the training part, each with
+            ``checkpoint`` and ``ann_file``, see :class:`HeldOutBranches`. The fusion
+            network is trained on maps of their branches; each patient's maps come from
+            branches that were not trained on her. Defaults to ``None``, as in the
+            paper: maps of this system's own branches, which were trained on the same
             images.
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): As in mmdet.
@@ -113,14 +113,14 @@ class MommiNet(StagedModel, BaseDetector):
         super().start_stage(stage)
         if stage != 'fusion':
             self._held_out = None
-        elif self._folds and self._held_out is None:  # it is told again to predict
+        elif self._folds and self._held_out is None:  # called again for prediction
             self._held_out = HeldOutBranches(*self._folds)
 
     def loss(self, inputs, data_samples: list) -> dict[str, Tensor]:
         """Return the losses of the part being trained.
 
         Args:
-            inputs (dict[str, Tensor] | Tensor): Views of a
+            inputs (dict[str, Tensor] | Tensor): Views from a
                 :class:`MultiViewDataPreprocessor`; patches (N, C, h, w) for the
                 malignancy classifier.
             data_samples (list): Their data samples.
@@ -175,7 +175,7 @@ class MommiNet(StagedModel, BaseDetector):
         encoded: dict,
         halves: dict,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return :meth:`_maps`, by the branches that are to make them in training."""
+        """Return :meth:`_maps` by the branches used in training."""
         if self._held_out is None:
             return self._maps(batch, data_samples[i], i, encoded, halves)
         sample = data_samples[i]
@@ -191,9 +191,9 @@ class MommiNet(StagedModel, BaseDetector):
         )
 
     def _no_fusion_loss(self, images: Tensor) -> dict:
-        """Return a loss of 0 that keeps step with other processes.
+        """Return a loss of 0 that keeps this process in step with the others.
 
-        They take means of their counts together, and expect a gradient for every
+        Processes average their counts together and expect a gradient for every
         parameter.
         """
         nothing = 0.0 * sum(p.sum() for p in self.fusion.parameters())
@@ -211,15 +211,15 @@ class MommiNet(StagedModel, BaseDetector):
         halves: dict,
         branches: Branches | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return a main image and the maps of the branches that see a partner.
+        """Return a main image and the maps of the branches that have a partner view.
 
         Args:
-            batch (ViewBatch): Of ``ROLES``.
+            batch (ViewBatch): The views of ``ROLES``.
             sample (MultiViewDataSample): One of its samples.
-            i (int): Which one.
-            encoded (dict): The views, by the ipsilateral branch.
-            halves (dict): Those that the bilateral branch has encoded.
-            branches (Branches, optional): Defaults to ``None``, those of the system.
+            i (int): Its index.
+            encoded (dict): Views encoded by the ipsilateral branch.
+            halves (dict): Views encoded by the bilateral branch.
+            branches (Branches, optional): Defaults to ``None``, those of this system.
 
         Returns:
             tuple: (1, C, h, w) and twice (1, 1, h, w) or ``None``.
@@ -252,7 +252,7 @@ class MommiNet(StagedModel, BaseDetector):
         data_samples: list[MultiViewDataSample],
         rescale: bool = True,
     ) -> list[DetDataSample]:
-        """Detect masses in the main views and judge them.
+        """Detect masses in the main views and classify them.
 
         Args:
             inputs (dict[str, Tensor]): By view, (n, C, H, W).
@@ -261,12 +261,12 @@ class MommiNet(StagedModel, BaseDetector):
                 resizing. Defaults to True.
 
         Returns:
-            list[DetDataSample]: The main views' samples. ``pred_instances`` holds
-            ``bboxes`` (n, 4), ``scores``, ``labels`` and, with a malignancy
-            classifier, ``malignancy`` (n, ), a probability, and ``birads_score``
-            (n, ), see :func:`~mammo_plugins.structures.score_to_birads`.
-            Metainfo ``model_views`` names the views that took part,
-            ``registration_reason`` says why the other breast was not warped.
+            list[DetDataSample]: The main views' samples. ``pred_instances`` contains
+            ``bboxes`` (n, 4), ``scores``, ``labels`` and, with a malignancy classifier,
+            ``malignancy`` (n, ), a probability, and ``birads_score`` (n, ), see
+            :func:`~mammo_plugins.structures.score_to_birads`. Metainfo ``model_views``
+            names the views that were used, and ``registration_reason`` states why the
+            other breast was not warped.
         """
         if self.stage in PARTNERS:
             return getattr(self, self.stage).predict(inputs, data_samples, rescale)
@@ -301,7 +301,7 @@ class MommiNet(StagedModel, BaseDetector):
         encoded: dict,
         halves: dict,
     ) -> tuple[InstanceData, Tensor]:
-        """Return one main view's detections, in pixels of its image, and that."""
+        """Return one main view's detections, in pixels of its image, and the image."""
         if 'bilateral' not in sample:
             return (
                 self._detect(sample, encoded, self.ipsilateral),

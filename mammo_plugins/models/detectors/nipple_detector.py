@@ -14,22 +14,20 @@ from mammo_plugins.registry import MODELS
 class NippleDetector(FasterRCNN):
     """Faster R-CNN with one keypoint, the nipple, as in MommiNet-v2 (section 3.3).
 
-    It is trained on single views whose ``gt_instances`` hold a box around the
-    nipple and its ``keypoints`` (1, 1, 2), as ``NippleInstances`` makes them, and
-    tested like any detector. :meth:`locate` serves other models.
-
-    ``test_cfg.rcnn.score_thr`` decides below which score there is no nipple.
+    It is trained on single views whose ``gt_instances`` contain a box around the nipple
+    and its ``keypoints`` (1, 1, 2), as created by ``NippleInstances``, and tested like
+    any detector. Other models call :meth:`locate`. Below a score of
+    ``test_cfg.rcnn.score_thr``, no nipple is reported.
 
     Args:
-        input_height (int): Size at which the detector works: :meth:`locate`
-            shrinks an image to fit a square of this side, as
-            ``ResizeWithin(input_height, input_height)`` must do in the pipelines.
-            Defaults to 800.
-        **kwargs: As in :class:`mmdet.models.FasterRCNN`, the ``roi_head`` a
-            :class:`KeypointRoIHead`.
+        input_height (int): Size of the detector's input. :meth:`locate` shrinks an
+            image to fit a square of this side. The pipelines must do the same with
+            ``ResizeWithin(input_height, input_height)``. Defaults to 800.
+        **kwargs: As in :class:`mmdet.models.FasterRCNN`, with a
+            :class:`KeypointRoIHead` as ``roi_head``.
     """
 
-    # what its boxes are of, whatever the classes of the data
+    # the detector's own class, independent of the classes of the data
     own_classes = ('nipple',)
 
     def __init__(self, *args, input_height: int = 800, **kwargs) -> None:
@@ -40,15 +38,15 @@ class NippleDetector(FasterRCNN):
         """Return the losses of boxes and keypoints.
 
         Args:
-            batch_inputs (Tensor): (N, C, H, W), normalised.
+            batch_inputs (Tensor): (N, C, H, W), normalized.
             batch_data_samples (list[DetDataSample]): With ``gt_instances``.
 
         Returns:
             dict[str, Tensor]: By name.
 
         Raises:
-            ValueError: If an image has no nipple: every breast has one, so it must
-                not count as a negative.
+            ValueError: If an image has no nipple. Every breast has one, so such an
+                image must not count as a negative.
         """
         for sample in batch_data_samples:
             if not len(sample.gt_instances.get('keypoints', ())):
@@ -67,13 +65,13 @@ class NippleDetector(FasterRCNN):
         """Find the nipple in an image of another model.
 
         Args:
-            image (Tensor): (1, C, H, W), normalised as in training, perhaps
-                padded at the bottom and on the right.
+            image (Tensor): (1, C, H, W), normalized as in training; it may be padded at
+                the bottom and on the right.
             sample (DetDataSample): With ``img_shape``, the size without padding.
 
         Returns:
             tuple[float] or None: (x, y) in pixels of ``image``; ``None`` if no box
-            reaches the score.
+            reaches the score threshold.
         """
         height, width = sample.img_shape[:2]
         factor = min(1.0, self.input_height / max(height, width))
@@ -92,7 +90,7 @@ class NippleDetector(FasterRCNN):
         return tuple(found.keypoints[found.scores.argmax(), 0].tolist())
 
     def _pad(self, image: Tensor) -> Tensor:
-        """Pad as the data preprocessor does, which the other model replaced."""
+        """Pad like the data preprocessor, which the other model's replaces."""
         divisor = getattr(self.data_preprocessor, 'pad_size_divisor', 1)
         normalization = getattr(
             self.data_preprocessor, 'normalization', GreyNormalization()

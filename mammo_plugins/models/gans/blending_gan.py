@@ -1,4 +1,4 @@
-"""Blending adversarial networks: a lesion grown into a normal breast."""
+"""Blending adversarial networks: lesions blended into normal breasts."""
 
 import torch
 from mmengine.optim import OptimWrapperDict
@@ -18,37 +18,37 @@ from mammo_plugins.registry import MODELS
 class BlendingGAN(MultiViewModel):
     """Blending adversarial networks (Lin et al., SASHIMI 2019).
 
-    Minimises ``L_adv + prior_weight (L_S + L_B)`` (eq. 1). The discriminator learns
-    eq. 2; the generator maximises ``log D(G)`` instead of minimising
-    ``log(1 - D(G))``, as Goodfellow et al. and Isola et al. (2017) do, since the
+    Training minimizes ``L_adv + prior_weight (L_S + L_B)`` (eq. 1). The discriminator
+    is trained by eq. 2. The generator maximizes ``log D(G)`` instead of minimizing
+    ``log(1 - D(G))``, as in Goodfellow et al. and Isola et al. (2017), because the
     latter's gradient vanishes while the generator is poor. The discriminator's loss is
     averaged over all patches of a batch, so that patches with and without lesions are
-    as frequent in real as in generated images. The generator's is averaged over those
-    that touch the region: the others hardly change, and would make its gradient the
-    smaller beside L_S the larger the image.
+    equally frequent in real and generated images. The generator's is averaged over the
+    patches that touch the region. The others hardly change, and in large images they
+    would make its gradient small compared with that of L_S.
 
-    Two optimisers: ``optim_wrapper`` has ``generator`` and ``discriminator``
-    (:class:`MultiOptimWrapperConstructor`), the latter if there is one. Norms of the
-    gradients that each loss has at the generator's output are logged as
-    ``grad_adversarial``, ``grad_seamless`` and ``grad_background``. In distributed
-    training the wrapper is MMEngine's ``MMSeparateDistributedDataParallel``.
+    There are two optimizers: ``optim_wrapper`` has ``generator`` and, if there is one,
+    ``discriminator`` (:class:`MultiOptimWrapperConstructor`). Norms of the gradients
+    that each loss has at the generator's output are logged as ``grad_adversarial``,
+    ``grad_seamless`` and ``grad_background``. In distributed training, use MMEngine's
+    wrapper ``MMSeparateDistributedDataParallel``.
 
     Args:
         generator (dict): :class:`UNetGenerator`.
-        discriminator (dict, optional): :class:`PatchDiscriminator`; ``None`` leaves
-            the adversarial term out.
+        discriminator (dict, optional): :class:`PatchDiscriminator`; ``None`` omits the
+            adversarial term.
         prior_weight (float): lambda_p; the paper states no value. Defaults to 10.
-        seamless (bool): Whether L_S counts. The model "without prior information of
-            mass" of figure 4, whose lesion is noise, has none. Defaults to True.
-        everywhere (bool): Average the generator's adversarial loss over all patches,
-            as "average all responses" (2.1) may be read, or for a discriminator of
-            whole images. Defaults to False.
+        seamless (bool): Whether to use L_S. The model "without prior information of
+            mass" of figure 4, whose lesion is noise, does not. Defaults to True.
+        everywhere (bool): Whether to average the generator's adversarial loss over all
+            patches. This is one reading of "average all responses" (2.1), and what a
+            discriminator of whole images needs. Defaults to False.
         data_preprocessor (dict, optional): Defaults to MMEngine's
             ``BaseDataPreprocessor``.
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
-    modes = dict(tensor='_forward', predict='predict')  # losses are train_step's
+    modes = dict(tensor='_forward', predict='predict')  # train_step computes the losses
     default_preprocessor = dict(type='mmengine.BaseDataPreprocessor')
 
     def __init__(
@@ -98,15 +98,15 @@ class BlendingGAN(MultiViewModel):
         """Update the discriminator, then the generator, on one batch.
 
         Args:
-            data (dict): ``inputs``, with ``real`` (M, 1, H, W), images with real
-                lesions, beside those of :meth:`_forward`.
-            optim_wrapper (OptimWrapperDict): Of ``generator`` and
+            data (dict): ``inputs``, those of :meth:`_forward` and ``real``
+                (M, 1, H, W), images with real lesions.
+            optim_wrapper (OptimWrapperDict): Wrappers of ``generator`` and
                 ``discriminator``.
 
         Returns:
-            dict[str, Tensor]: Figures of both for the log.
+            dict[str, Tensor]: Values of both for the log.
         """
-        # an autocast context of its own keeps no cast weights from before an update
+        # a separate autocast context does not reuse weights cast before an update
         with optim_wrapper['generator'].optim_context(self.generator):
             inputs = self.data_preprocessor(data, True)['inputs']
             output = self(inputs)
@@ -125,7 +125,7 @@ class BlendingGAN(MultiViewModel):
         return {**logged, **figures, **norms}
 
     def _discriminator_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """The negative of eq. 2. One run of the network for real and fake images."""
+        """Return the negative of eq. 2, from one pass for real and fake images."""
         on_real, on_fake = self.discriminator(torch.cat([real, fake])).split(
             [len(real), len(fake)]
         )
@@ -136,15 +136,15 @@ class BlendingGAN(MultiViewModel):
     def generator_losses(
         self, inputs: dict[str, Tensor], output: Tensor
     ) -> dict[str, Tensor]:
-        """Return what the generator minimises, each loss with its weight.
+        """Return the weighted losses of the generator.
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`forward`.
-            output (Tensor): What the generator made of them.
+            output (Tensor): Output of the generator for them.
 
         Returns:
-            dict[str, Tensor]: Of ``loss_adversarial``, ``loss_background`` and
-            ``loss_seamless`` those that the model has.
+            dict[str, Tensor]: Those of ``loss_adversarial``, ``loss_background`` and
+            ``loss_seamless`` that the model uses.
         """
         normal, mask = inputs['normal'], inputs['mask']
         losses = {}
@@ -161,7 +161,7 @@ class BlendingGAN(MultiViewModel):
         return losses
 
     def _fooling(self, output: Tensor, mask: Tensor) -> Tensor:
-        """-log D of what was generated."""
+        """Return the mean -log D of the generated images."""
         logits = frozen_call(self.discriminator, output)
         if self.everywhere:
             return _adversarial(logits, 1.0)
@@ -177,7 +177,7 @@ def gradient_norms(losses: dict[str, Tensor], output: Tensor) -> dict[str, Tenso
     """Return the norm of each loss's gradient at the generator's output.
 
     Args:
-        losses (dict[str, Tensor]): Of :meth:`BlendingGAN.generator_losses`.
+        losses (dict[str, Tensor]): From :meth:`BlendingGAN.generator_losses`.
         output (Tensor): That output.
 
     Returns:
@@ -194,5 +194,5 @@ def gradient_norms(losses: dict[str, Tensor], output: Tensor) -> dict[str, Tenso
 
 
 def _adversarial(logits: Tensor, label: float) -> Tensor:
-    """Cross entropy of patches that are all real (1) or all generated (0)."""
+    """Return the cross entropy of patches that are all real (1) or generated (0)."""
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

@@ -1,4 +1,4 @@
-"""The discriminator of the blending adversarial networks."""
+"""Discriminator of the blending adversarial networks."""
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -10,18 +10,19 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class PatchDiscriminator(BaseModule):
-    """Tells patches of 16 x 16 pixels of real images from generated ones.
+    """Discriminator of real and generated patches of 16 x 16 pixels.
 
     "A series of four convolutional layers", run "convolutionally across the image"
-    (Lin et al., sections 2.1 and 3). One of 4 x 4 with stride 2 and three of 3 x 3 see
-    16 x 16 pixels. There is no normalisation, which would see the whole image.
+    (Lin et al., sections 2.1 and 3). One layer of 4 x 4 with stride 2 and three of 3 x
+    3 have a receptive field of 16 x 16 pixels. There is no normalization, which would
+    depend on the whole image.
 
     Args:
-        base_channels (int): Of the first layer; doubled in the second and the third.
-            Defaults to 64.
-        init_cfg (dict, optional): Defaults to Kaiming's. The normal weights of
-            standard deviation 0.02 of Isola et al. (2017) count on normalisation:
-            without it they let the signal vanish.
+        base_channels (int): Channels of the first layer; doubled in the second and the
+            third. Defaults to 64.
+        init_cfg (dict, optional): Defaults to Kaiming's. The normal weights of standard
+            deviation 0.02 of Isola et al. (2017) rely on normalization; without it the
+            signal vanishes.
     """
 
     def __init__(
@@ -58,18 +59,18 @@ class PatchDiscriminator(BaseModule):
         return size
 
     def forward(self, images: Tensor) -> Tensor:
-        """Judge patches.
+        """Classify patches as real or generated.
 
         Args:
             images (Tensor): (N, 1, H, W) in [0, 1].
 
         Returns:
-            Tensor: Logits of being real, (N, 1, H / 2, W / 2), one a patch.
+            Tensor: Logits of being real, (N, 1, H / 2, W / 2), one per patch.
         """
         return self.layers(images)
 
     def touching(self, mask: Tensor) -> Tensor:
-        """Tell which patches have a pixel of a mask.
+        """Return which patches contain a pixel of a mask.
 
         Args:
             mask (Tensor): (N, 1, H, W) of 0 and 1.
@@ -77,6 +78,6 @@ class PatchDiscriminator(BaseModule):
         Returns:
             Tensor: (N, 1, H / 2, W / 2) of 0 and 1.
         """
-        for conv in self._convs:  # a maximum sees what a convolution does
+        for conv in self._convs:  # a maximum has the receptive field of a convolution
             mask = F.max_pool2d(mask, conv.kernel_size, conv.stride, conv.padding)
         return mask

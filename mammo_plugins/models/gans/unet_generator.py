@@ -1,4 +1,4 @@
-"""The generator of the blending adversarial networks."""
+"""Generator of the blending adversarial networks."""
 
 import torch
 from torch import Tensor, nn
@@ -9,20 +9,21 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class UNetGenerator(UNet):
-    """A U-Net that grows a pasted lesion into a normal breast (Lin et al., 2.1).
+    """U-Net that blends a pasted lesion into a normal breast (Lin et al., 2.1).
 
-    "The generator has an hourglass architecture with an encoder and a decoder",
-    "skip connections between the encoder and decoder layers", and U-Net (Ronneberger
-    et al., 2015) as backbone. What the paper does not state: layers as in
-    :class:`UNet`, and that the network's output, which starts from nought, is added to
-    the normal image.
+    "The generator has an hourglass architecture with an encoder and a decoder", "skip
+    connections between the encoder and decoder layers", and U-Net
+    (Ronneberger et al., 2015) as backbone. The paper does not state the layers, which
+    are those of :class:`UNet`, nor that the network's output, which is initially zero,
+    is added to the normal image.
 
     Args:
-        base_channels (int): Of the finest level; doubled at each coarser one, a
-            multiple of 8. Defaults to 64, as in U-Net.
-        num_levels (int): Resolutions, the image's own included. Defaults to 5, as in
-            U-Net.
-        init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
+        base_channels (int): Channels of the finest level, a multiple of 8; doubled at
+            each coarser level. Defaults to 64, as in U-Net.
+        num_levels (int): Number of resolutions, including that of the image. Defaults
+            to 5, as in U-Net.
+        init_cfg (dict, optional): Defaults to ``None``, the initialization of
+            ``ConvModule``.
     """
 
     def __init__(
@@ -34,12 +35,12 @@ class UNetGenerator(UNet):
         nn.init.zeros_(self.last.bias)
 
     def forward(self, normal: Tensor, pasted: Tensor, mask: Tensor) -> Tensor:
-        """Blend.
+        """Blend lesions into images.
 
         Args:
-            normal (Tensor): The image without the lesion, (N, 1, H, W) in [0, 1].
-            pasted (Tensor): The same with the lesion's patch pasted in.
-            mask (Tensor): 1 where the lesion is to grow, else 0.
+            normal (Tensor): Images without lesions, (N, 1, H, W) in [0, 1].
+            pasted (Tensor): The same images with the lesions' patches pasted in.
+            mask (Tensor): 1 where the lesion is to be blended in, 0 elsewhere.
 
         Returns:
             Tensor: (N, 1, H, W).

@@ -1,4 +1,4 @@
-"""A GAN that makes whole images of noise, to compare with."""
+"""GAN that generates whole images from noise, a baseline."""
 
 from collections.abc import Sequence
 
@@ -13,24 +13,25 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class NoiseGenerator(BaseModule):
-    """Makes an image, breast and lesion, of a normal vector.
+    """Generator of whole images, breast and lesion, from a normal vector.
 
-    The "vanilla GAN" of Lin et al., figure 5 (d), of which no layer is stated: a linear
-    layer to the coarsest map, then bilinear upsampling by 2 and a convolution with
-    group norm as in :class:`UNet`. It draws the vector itself and takes nothing of the
-    inputs but how many they are.
+    The "vanilla GAN" of Lin et al., figure 5 (d). The paper does not state its layers.
+    Here, a linear layer computes the coarsest map; bilinear upsampling by 2 and a
+    convolution with group norm, as in :class:`UNet`, follow at each level. The
+    generator draws the vector itself and uses only the number of its inputs.
 
     Args:
         size (Sequence[int]): (height, width) of the images, multiples of
             2 ** (``num_levels`` - 1).
-        base_channels (int): Of the finest level; doubled at each coarser one, up to
-            eight times, a multiple of 8. Defaults to 64.
-        num_levels (int): Resolutions. Defaults to 7.
+        base_channels (int): Channels of the finest level, a multiple of 8; doubled at
+            each coarser level, up to eight times as many. Defaults to 64.
+        num_levels (int): Number of resolutions. Defaults to 7.
         latent (int): Length of the vector. Defaults to 128.
-        init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
+        init_cfg (dict, optional): Defaults to ``None``, the initialization of
+            ``ConvModule``.
 
     Raises:
-        ValueError: If the size cannot be halved as often.
+        ValueError: If the size cannot be halved that many times.
     """
 
     def __init__(
@@ -61,10 +62,10 @@ class NoiseGenerator(BaseModule):
         self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
     def forward(self, normal: Tensor, pasted: Tensor, mask: Tensor) -> Tensor:
-        """Make images.
+        """Generate images.
 
         Args:
-            normal, pasted, mask (Tensor): As of :class:`UNetGenerator`; (N, ...).
+            normal, pasted, mask (Tensor): As in :class:`UNetGenerator`; (N, ...).
 
         Returns:
             Tensor: (N, 1, H, W) in (0, 1).
@@ -78,15 +79,16 @@ class NoiseGenerator(BaseModule):
 
 @MODELS.register_module()
 class ImageDiscriminator(BaseModule):
-    """Tells whole real images from generated ones (Goodfellow et al., 2014).
+    """Discriminator of whole real and generated images (Goodfellow et al., 2014).
 
-    Convolutions of 4 x 4 with stride 2, their last map averaged, and a linear layer.
+    It has convolutions of 4 x 4 with stride 2, an average of the last map, and a linear
+    layer.
 
     Args:
-        base_channels (int): Of the first layer; doubled in each, up to eight times.
-            Defaults to 64.
-        num_layers (int): Defaults to 6.
-        init_cfg (dict, optional): Defaults to Kaiming's, as of
+        base_channels (int): Channels of the first layer; doubled in each layer, up to
+            eight times as many. Defaults to 64.
+        num_layers (int): Number of convolutions. Defaults to 6.
+        init_cfg (dict, optional): Defaults to Kaiming's, as in
             :class:`PatchDiscriminator`.
     """
 
@@ -120,7 +122,7 @@ class ImageDiscriminator(BaseModule):
         self.last = nn.Linear(widths[-1], 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Judge images.
+        """Classify images as real or generated.
 
         Args:
             images (Tensor): (N, 1, H, W) in [0, 1].

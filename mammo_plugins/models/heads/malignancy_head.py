@@ -1,4 +1,4 @@
-"""The head of the malignancy classifier."""
+"""Head of the malignancy classifier."""
 
 import torch
 from mmpretrain.models.heads import ClsHead
@@ -10,23 +10,22 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class MalignancyHead(ClsHead):
-    """A classification and a regression branch on shared features.
+    """Head with a classification and a regression branch on shared features.
 
-    MommiNet-v2, section 3.7: two logits whose softmax is the probability of
-    malignancy, learned from biopsies, and one output for the BI-RADS score, learned
-    from radiologists. The paper does not state the output's range; it is linear
-    here, since eq. 4 takes its error for Gaussian, and cut to [0, 1] when it is
-    reported.
+    MommiNet-v2, section 3.7: two logits whose softmax is the probability of malignancy,
+    learned from biopsies, and one output for the BI-RADS score, learned from
+    radiologists. The paper does not state the output's range; it is linear here,
+    because eq. 4 assumes a Gaussian error, and clipped to [0, 1] when it is reported.
 
-    Samples carry ``gt_label`` (1 malignant, 0 not) and ``gt_birads_score`` (float
-    in [0, 1], :func:`mammo_plugins.structures.birads_to_score`), each absent
-    where it is not known.
+    Samples carry ``gt_label`` (1 malignant, 0 not) and ``gt_birads_score`` (float in
+    [0, 1], :func:`mammo_plugins.structures.birads_to_score`), each absent if it is not
+    known.
 
     Args:
         in_channels (int): Channels of the features.
         loss (dict | nn.Module): One of :class:`UncertaintyWeightedLoss` and
             :class:`FixedWeightLoss`. Defaults to the former.
-        init_cfg (dict, optional): Defaults to what ``LinearClsHead`` does.
+        init_cfg (dict, optional): Defaults to that of ``LinearClsHead``.
     """
 
     def __init__(
@@ -35,7 +34,8 @@ class MalignancyHead(ClsHead):
         loss: dict | nn.Module = dict(type='mammo.UncertaintyWeightedLoss'),
         init_cfg: dict | None = dict(type='Normal', layer='Linear', std=0.01),
     ) -> None:
-        # built here: mmpretrain's own registry knows no plain names of ours
+        # built here: mmpretrain's registry does not know the plain names of this
+        # package
         if isinstance(loss, dict):
             loss = MODELS.build(loss)
         super().__init__(loss=loss, init_cfg=init_cfg)
@@ -46,11 +46,11 @@ class MalignancyHead(ClsHead):
         """Run both branches.
 
         Args:
-            feats (tuple[Tensor]): Of each stage; the last one, (N, in_channels),
-                is used.
+            feats (tuple[Tensor]): Features of each stage; the last one,
+                (N, in_channels), is used.
 
         Returns:
-            tuple[Tensor, Tensor]: Logits (N, 2) and BI-RADS scores (N, ), not cut.
+            tuple[Tensor, Tensor]: Logits (N, 2) and BI-RADS scores (N, ), not clipped.
         """
         feats = self.pre_logits(feats)
         return self.fc_cls(feats), self.fc_birads(feats).squeeze(-1)
@@ -65,7 +65,7 @@ class MalignancyHead(ClsHead):
             data_samples (list[DataSample]): With the labels that are known.
 
         Returns:
-            dict[str, Tensor]: As the loss gives them.
+            dict[str, Tensor]: As returned by the loss.
         """
         cls_score, birads_score = self(feats)
         labels = [
@@ -99,12 +99,12 @@ class MalignancyHead(ClsHead):
     def predict(
         self, feats: tuple[Tensor], data_samples: list[DataSample | None] | None = None
     ) -> list[DataSample]:
-        """Predict.
+        """Predict data samples.
 
         Args:
             feats (tuple[Tensor]): As in :meth:`forward`.
-            data_samples (list[DataSample], optional): To be filled. Defaults to
-                ``None``, new ones.
+            data_samples (list[DataSample], optional): Samples to fill. Defaults to
+                ``None``: new ones are created.
 
         Returns:
             list[DataSample]: With ``pred_score`` (2, ), ``pred_label`` (1, ),

@@ -1,4 +1,4 @@
-"""Attention to what the other breast does not show."""
+"""Attention to asymmetries between the breasts."""
 
 import torch
 from mmengine.model import BaseModule
@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class AsymmetryGate(BaseModule):
-    """Weigh the features of one side by those of the other (NaFV-Net, eqs. 1 to 3).
+    """Weight the features of one side by those of the other (NaFV-Net, eqs. 1 to 3).
 
-    ``M = Sig(Conv(AvgPool(Z_ua)))``, ``F = Z_as M``. M has one channel and the size
-    of the features, so the average is over channels, as in spatial attention. The
-    convolution is of 7 x 7, as there; the paper does not say.
+    ``M = Sig(Conv(AvgPool(Z_ua)))``, ``F = Z_as M``. M has one channel and the size of
+    the features, so the average is over channels, as in spatial attention. The
+    convolution is 7 x 7, as there; the paper does not state its size.
 
     Args:
-        kernel_size (int): Of the convolution. Defaults to 7.
+        kernel_size (int): Kernel size of the convolution. Defaults to 7.
     """
 
     def __init__(self, kernel_size: int = 7) -> None:
@@ -21,7 +21,7 @@ class AsymmetryGate(BaseModule):
         self.conv = nn.Conv2d(1, 1, kernel_size, padding=kernel_size // 2)
 
     def forward(self, side: Tensor, other: Tensor) -> Tensor:
-        """Weigh.
+        """Apply the gate.
 
         Args:
             side (Tensor): Z_as, (N, C, H, W).
@@ -36,17 +36,18 @@ class AsymmetryGate(BaseModule):
 class AsymmetryEncoder(BaseModule):
     """Three convolutional blocks with gates between (NaFV-Net, "Mass Segmentation").
 
-    Each block is a 3 x 3 convolution of stride 2, group norm and ReLU, the same for all
-    views and sides. What leaves a gate is "the input of the next convolution block";
-    after the last, gated and ungated features are concatenated (eq. 3).
+    Each block is a 3 x 3 convolution of stride 2, group norm and ReLU, with the same
+    weights for all views and sides. The output of a gate is "the input of the next
+    convolution block". After the last block, gated and ungated features are
+    concatenated (eq. 3).
 
     Args:
-        in_channels (int): Of the images.
-        channels (Sequence[int]): Of the blocks; the last is C_1. The paper does not
-            state them.
-        gated (bool): Whether there are gates. Without, a side is encoded by itself,
-            and its features are concatenated with themselves. Defaults to True.
-        num_groups (int): Of group norm. Defaults to 8.
+        in_channels (int): Channels of the images.
+        channels (Sequence[int]): Channels of the blocks; the last value is C_1. The
+            paper does not state them.
+        gated (bool): Whether there are gates. Without them, a side is encoded by
+            itself, and its features are concatenated with themselves. Defaults to True.
+        num_groups (int): Groups of group norm. Defaults to 8.
     """
 
     def __init__(
@@ -72,12 +73,12 @@ class AsymmetryEncoder(BaseModule):
         """Encode one side.
 
         Args:
-            side (Tensor): (N, C, H, W), sides multiples of 8.
-            other (Tensor): The other breast in the same projection, of one shape.
+            side (Tensor): (N, C, H, W), H and W multiples of 8.
+            other (Tensor): The other breast in the same projection, of the same shape.
 
         Returns:
             tuple[Tensor]: Features of each block, at 1/2 and 1/4 of the size, and
-            last those of eq. 3 at 1/8 with twice the channels.
+            finally those of eq. 3, at 1/8 with twice the channels.
         """
         features = []
         gated = side

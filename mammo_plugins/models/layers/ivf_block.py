@@ -14,13 +14,14 @@ AGGREGATIONS = ('average', 'concatenate')
 class IVFBlock(BaseModule):
     """Ipsilateral Views Fusion block of DIVF-Net (section 3.1, figure 2).
 
-    Average or concatenation of both feature maps, then convolution, batch norm and
-    ReLU. The size of the convolution is not stated; 3 x 3 is ours.
+    Both feature maps are averaged or concatenated, followed by convolution, batch norm
+    and ReLU. The paper does not state the size of the convolution; 3 x 3 is our choice.
 
     Args:
         in_channels (int): Channels of each feature map, and of the output.
         aggregation (str): 'average' or 'concatenate'. Defaults to 'concatenate'.
-        init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
+        init_cfg (dict, optional): Defaults to ``None``, the initialization of
+            ``ConvModule``.
     """
 
     def __init__(
@@ -41,11 +42,11 @@ class IVFBlock(BaseModule):
         )
 
     def forward(self, examined: Tensor, auxiliary: Tensor) -> Tensor:
-        """Fuse.
+        """Fuse the features of both views.
 
         Args:
-            examined (Tensor): Features of the view in question, (N, C, H, W).
-            auxiliary (Tensor): Those of the other view of the same breast, in the
+            examined (Tensor): Features of the examined view, (N, C, H, W).
+            auxiliary (Tensor): Features of the other view of the same breasts, in the
                 same order.
 
         Returns:

@@ -1,13 +1,13 @@
 """Blocks of NaFV-Net's classifier, after MedViT (Manzari et al., 2023).
 
-The paper's appendix, which details them, is not available. What follows is after
-MedViT's efficient convolution block and local transformer block. Ours, for simplicity:
-ReLU where MedViT has h-swish and squeeze-and-excitation; no batch norm before
-feed-forward networks and within projections; residuals around each part; attention with
-layer norm and a network of its own; keys and values averaged in two dimensions; no
-stochastic depth; as many heads in all blocks; and positions of queries and keys, by
-which attention can find the same place in another view, as MedViT, of one view, need
-not.
+The paper's appendix, which details them, is not available. These blocks follow MedViT's
+efficient convolution block and local transformer block. For simplicity, we chose the
+following differences: ReLU where MedViT has h-swish and squeeze-and-excitation; no
+batch norm before feed-forward networks and within projections; residuals around each
+part; attention with layer norm and its own feed-forward network; keys and values
+averaged in two dimensions; no stochastic depth; and the same number of heads in all
+blocks. Queries and keys have positions, so that attention can find the same place in
+another view, which MedViT, with one view, does not need.
 """
 
 import torch
@@ -19,11 +19,11 @@ from torch.nn import functional as F
 
 from mammo_plugins.models.layers.view_transformer import AttentionLayer
 
-_EXPANSION = 3  # of the feed-forward network, as in MedViT's convolution block
+_EXPANSION = 3  # factor of the feed-forward network, as in MedViT's convolution block
 
 
 class LocalFeedForward(BaseModule):
-    """A feed-forward network with a depth-wise convolution, and a residual.
+    """Feed-forward network with a depth-wise convolution and a residual.
 
     Args:
         channels (int): C.
@@ -40,19 +40,19 @@ class LocalFeedForward(BaseModule):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, H, W) of (N, C, H, W)."""
+        """Map (N, C, H, W) to (N, C, H, W)."""
         return x + self.layers(x)
 
 
 class GroupedConvolution(BaseModule):
     """MedViT's multi-head convolutional attention, with a residual.
 
-    A 3 x 3 convolution in groups, one a head, batch norm and ReLU, and a 1 x 1
+    A 3 x 3 convolution with one group per head, batch norm and ReLU, and a 1 x 1
     convolution that mixes the heads.
 
     Args:
         channels (int): C, a multiple of ``num_heads``.
-        num_heads (int): Groups.
+        num_heads (int): Number of groups.
     """
 
     def __init__(self, channels: int, num_heads: int) -> None:
@@ -70,7 +70,7 @@ class GroupedConvolution(BaseModule):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, H, W) of (N, C, H, W)."""
+        """Map (N, C, H, W) to (N, C, H, W)."""
         return x + self.layers(x)
 
 
@@ -78,11 +78,11 @@ class MedConvBlock(BaseModule):
     """MedCB: convolution and a local feed-forward network; no self-attention.
 
     MedViT's efficient convolution block, which "draws from the residual block in
-    ResNet", as NaFV-Net says of its MedCB.
+    ResNet", as NaFV-Net describes its MedCB.
 
     Args:
         channels (int): C, a multiple of ``num_heads``.
-        num_heads (int): Groups of the convolution.
+        num_heads (int): Number of groups of the convolution.
     """
 
     def __init__(self, channels: int, num_heads: int) -> None:
@@ -91,16 +91,16 @@ class MedConvBlock(BaseModule):
         self.feed_forward = LocalFeedForward(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, H, W) of (N, C, H, W)."""
+        """Map (N, C, H, W) to (N, C, H, W)."""
         return self.feed_forward(self.convolution(x))
 
 
 class _Attention(BaseModule):
-    """Attention between the places of two feature maps.
+    """Attention between the positions of two feature maps.
 
-    Keys and values are averaged over ``reduction`` x ``reduction`` places, as in
-    MedViT's efficient self-attention. To queries and keys are added sines and cosines
-    of where they lie, as shares of height and width.
+    Keys and values are averaged over ``reduction`` x ``reduction`` positions, as in
+    MedViT's efficient self-attention. Sines and cosines of their positions, as shares
+    of height and width, are added to queries and keys.
     """
 
     def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
@@ -127,15 +127,15 @@ class _Attention(BaseModule):
 class MedTransformerBlock(BaseModule):
     """MedTB: "to capture and mix multi-frequency information".
 
-    MedViT's local transformer block: attention, the low frequencies, and grouped
-    convolution of what it gives, the high ones, each on half of the channels, are
-    concatenated and go through a local feed-forward network. The halves are ours;
-    MedViT has three quarters and one.
+    MedViT's local transformer block. Attention (low frequencies) and a grouped
+    convolution of its output (high frequencies), each with half of the channels, are
+    concatenated and pass through a local feed-forward network. The halves are our
+    choice; MedViT has three quarters and one quarter.
 
     Args:
         channels (int): C, a multiple of 8 and of twice ``num_heads``.
-        num_heads (int): Of attention and convolution.
-        reduction (int): Of keys and values. Defaults to 1.
+        num_heads (int): Heads of attention and convolution.
+        reduction (int): Factor by which keys and values are averaged. Defaults to 1.
     """
 
     def __init__(self, channels: int, num_heads: int, reduction: int = 1) -> None:
@@ -153,7 +153,7 @@ class MedTransformerBlock(BaseModule):
         self.feed_forward = LocalFeedForward(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, H, W) of (N, C, H, W)."""
+        """Map (N, C, H, W) to (N, C, H, W)."""
         return self._mix(x, None)
 
     def _mix(self, x: Tensor, source) -> Tensor:
@@ -164,10 +164,10 @@ class MedTransformerBlock(BaseModule):
 
 
 class MedCrossTransformerBlock(MedTransformerBlock):
-    """MedCTB: the same with attention to another view.
+    """MedCTB: a MedTB with attention to another view.
 
-    NaFV-Net: it "cross-correlates" two views. Queries are of the view itself, keys and
-    values of the other; both views run through the same weights.
+    It "cross-correlates" two views (NaFV-Net). Queries come from the view itself, keys
+    and values from the other view; both views share the weights.
 
     Args:
         channels, num_heads, reduction (int): As in :class:`MedTransformerBlock`.
@@ -178,7 +178,7 @@ class MedCrossTransformerBlock(MedTransformerBlock):
 
         Args:
             x (Tensor): The view, (N, C, H, W).
-            other (Tensor): The other, (N, C, H', W').
+            other (Tensor): The other view, (N, C, H', W').
 
         Returns:
             Tensor: (N, C, H, W).

@@ -20,20 +20,19 @@ LEAST_WEIGHT = 1e-6
 
 
 def length_factors(main: dict, auxiliary: dict) -> tuple[tuple, tuple]:
-    """Return what brings lengths in two views to a common unit.
+    """Return the factors that bring lengths in two views to a common unit.
 
-    The views may have been resized differently and have different pixels. The unit
-    is mm if both know their pixel spacing, else pixels of the files. A view that
-    was registered onto the main view has the main view's pixels.
+    The views may have been resized by different factors and have different pixel
+    spacings. The unit is mm if both pixel spacings are known, and pixels of the files
+    otherwise. A view that was registered onto the main view has the main view's pixels.
 
     Args:
-        main (dict): Metainfo of the main view: ``scale_factor`` (w, h), absent
-            where nothing was resized, and ``pixel_spacing_mm`` (row, column) or
-            ``None``.
-        auxiliary (dict): The same of the auxiliary view, and ``registration``.
+        main (dict): Metainfo of the main view: ``scale_factor`` (w, h), absent if the
+            view was not resized, and ``pixel_spacing_mm`` (row, column) or ``None``.
+        auxiliary (dict): The same for the auxiliary view, and ``registration``.
 
     Returns:
-        tuple: For either view (fx, fy), units a pixel of the network's input.
+        tuple: (fx, fy) for either view, in units per pixel of the network's input.
     """
     if auxiliary.get('registration'):
         auxiliary = main
@@ -69,8 +68,8 @@ def nipple_geometry(
     Args:
         main_boxes (Tensor): (I, 4), in a unit that both views share.
         main_nipple (Sequence[float]): (x, y) in that unit.
-        aux_boxes (Tensor): (J, 4), the same of the auxiliary view.
-        aux_nipple (Sequence[float]): (x, y).
+        aux_boxes (Tensor): (J, 4), boxes of the auxiliary view.
+        aux_nipple (Sequence[float]): (x, y) in that unit.
 
     Returns:
         Tensor: (I, J, 3).
@@ -86,15 +85,15 @@ def nipple_geometry(
 
 
 def shape_location_geometry(main_boxes: Tensor, aux_boxes: Tensor) -> Tensor:
-    """Compare RoIs by their place in the image and their size.
+    """Compare RoIs by their position in the image and their size.
 
-    Ma et al., 2019, eq. 2, which is Hu et al.'s, 2018, for two views:
-    ``log(|x_m - x_a| / w_m), log(|y_m - y_a| / h_m), log(w_a / w_m),
-    log(h_a / h_m)``. Relative distances below 0.001 count as 0.001.
+    Eq. 2 of Ma et al., 2019, which is that of Hu et al., 2018, for two views:
+    ``log(|x_m - x_a| / w_m), log(|y_m - y_a| / h_m), log(w_a / w_m), log(h_a / h_m)``.
+    Relative distances below 0.001 count as 0.001.
 
     Args:
         main_boxes (Tensor): (I, 4), in a unit that both views share.
-        aux_boxes (Tensor): (J, 4), the same of the auxiliary view.
+        aux_boxes (Tensor): (J, 4), boxes of the auxiliary view.
 
     Returns:
         Tensor: (I, J, 4).
@@ -115,12 +114,12 @@ def embed_geometry(
 
     Hu et al., Relation Networks for Object Detection, CVPR 2018, section 3.1: for a
     value v, the sines and then the cosines of 100 v / wave_length^(k / K), for k = 0
-    ... K - 1. The factor of 100 is of their code.
+    ... K - 1. The factor of 100 is from their code.
 
     Args:
         geometry (Tensor): (..., G).
-        channels (int): For each value, 2 K. Defaults to 16, theirs.
-        wave_length (float): Defaults to 1000, theirs.
+        channels (int): Channels per value, 2 K. Defaults to 16, as in their paper.
+        wave_length (float): Defaults to 1000, as in their paper.
 
     Returns:
         Tensor: (..., G * channels), value by value.
@@ -143,29 +142,29 @@ class IpsilateralRelationBlock(BaseModule):
         \omega^{ij} = \frac{\omega_G^{ij} \exp \omega_A^{ij}}
                       {\sum_j \omega_G^{ij} \exp \omega_A^{ij}}
 
-    and the sum of :math:`\omega^{ij} W_V f_a^j`, of all heads one after the other,
-    is added to the main RoI's features. All but eq. 1 and the arguments of E is, as
-    the paper says, as in Hu et al. (CVPR 2018), and where their text and their code
-    differ as in their code: the features are those before the ReLU, which is applied
-    to the sum; all four maps have biases. That their numbers of heads and channels
-    and their initialisation were kept is a guess.
+    The sums of :math:`\omega^{ij} W_V f_a^j` of all heads are concatenated and added to
+    the main RoI's features. According to the paper, everything except eq. 1 and the
+    arguments of E is as in Hu et al. (CVPR 2018). Where their text and code differ, we
+    follow the code: the features are those before the ReLU, which is applied to the
+    sum, and all four maps have biases. We guess that the paper keeps their numbers of
+    heads and channels and their initialization.
 
-    The weights sum to 1, so that a RoI without partner takes over something all the
-    same. ``none_key`` adds one more key, learned, with a learned geometric weight and
-    a value of zero: 'none of these'. It is ours. At the start 300 RoIs leave it
-    about a fifth.
+    The weights sum to 1, so that even an RoI without a partner receives features.
+    ``none_key``, our addition, adds one more learned key, 'none of these', with a
+    learned geometric weight and a value of zero. With 300 RoIs, its initial weight is
+    about one fifth.
 
-    Under automatic mixed precision the maps of features run in half precision,
+    With automatic mixed precision, the maps of features run in half precision, and
     geometry, logarithm and softmax in float32.
 
     Args:
-        in_channels (int): Of RoI features, a multiple of ``num_heads``. Defaults to
-            1024.
+        in_channels (int): Channels of RoI features, a multiple of ``num_heads``.
+            Defaults to 1024.
         num_heads (int): Defaults to 16.
-        key_channels (int): d_k, a head's. Defaults to 64.
-        geometry_channels (int): Of the embedded geometry. Defaults to 48: 3 values
-            of 16 channels.
-        none_key (bool): Defaults to False.
+        key_channels (int): d_k, per head. Defaults to 64.
+        geometry_channels (int): Channels of the embedded geometry. Defaults to 48: 3
+            values of 16 channels.
+        none_key (bool): Whether to add the key 'none of these'. Defaults to False.
         init_cfg (dict, optional): Defaults to a normal distribution of standard
             deviation 0.01.
     """
@@ -197,24 +196,25 @@ class IpsilateralRelationBlock(BaseModule):
             self.none_log_weight = nn.Parameter(torch.zeros(num_heads))
 
     def _heads(self, x: Tensor) -> Tensor:
-        """(N, heads * C) -> (1, heads, N, C), no shorter than float32."""
+        """Reshape (N, heads * C) to (1, heads, N, C), in at least float32."""
         x = x.to(torch.promote_types(x.dtype, torch.float32))
         return x.unflatten(1, (self.num_heads, -1)).transpose(0, 1)[None]
 
     def _log_weights(self, embedding: Tensor) -> Tensor:
-        """(I, J, geometry_channels) -> (1, heads, I, J), finite."""
+        """Map (I, J, geometry_channels) to log weights (1, heads, I, J), all finite."""
         weights = self.geometry_weight(embedding).clamp(min=LEAST_WEIGHT)
         return weights.log().permute(2, 0, 1)[None]
 
     def forward(self, main: Tensor, auxiliary: Tensor, embedding: Tensor) -> Tensor:
-        """Add to main RoIs what related auxiliary RoIs tell.
+        """Add features of related auxiliary RoIs to main RoIs.
 
         Args:
             main (Tensor): Features of the main RoIs, (I, in_channels), before the
                 ReLU.
-            auxiliary (Tensor): Of the auxiliary RoIs, (J, in_channels), J > 0, too.
-            embedding (Tensor): :func:`embed_geometry` of their geometry, (I, J,
-                geometry_channels), float32. Blocks in a row share it.
+            auxiliary (Tensor): Features of the auxiliary RoIs, (J, in_channels), J > 0,
+                also before the ReLU.
+            embedding (Tensor): :func:`embed_geometry` of their geometry,
+                (I, J, geometry_channels), float32. Successive blocks share it.
 
         Returns:
             Tensor: (I, in_channels), to be followed by the ReLU.
@@ -229,7 +229,7 @@ class IpsilateralRelationBlock(BaseModule):
             if self.none_key is not None:
                 none = self.none_log_weight[None, :, None, None]
                 bias = torch.cat([bias, none.expand(-1, -1, len(main), 1)], -1)
-            # softmax(q k / sqrt(d_k) + log w_G) v is the weighted mean wanted
+            # softmax(q k / sqrt(d_k) + log w_G) v is the required weighted mean
             related = F.scaled_dot_product_attention(
                 self._heads(query), self._heads(key), self._heads(value), attn_mask=bias
             )

@@ -8,12 +8,12 @@ PARTS = ('self', 'cross')
 
 
 class AttentionLayer(BaseModule):
-    """A pre-norm layer of a transformer (NaFV-Net, eqs. 5 and 6).
+    """Pre-norm transformer layer (NaFV-Net, eqs. 5 and 6).
 
     Args:
         embed_dims (int): D.
         num_heads (int): A divisor of D.
-        mlp_ratio (float): Width of the hidden layer in D. Defaults to 4.
+        mlp_ratio (float): Width of the hidden layer, in multiples of D. Defaults to 4.
     """
 
     def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 4.0) -> None:
@@ -33,11 +33,11 @@ class AttentionLayer(BaseModule):
         query_pos: Tensor | float = 0.0,
         source_pos: Tensor | float = 0.0,
     ) -> Tensor:
-        """Attend.
+        """Apply attention and the feed-forward network.
 
         Args:
             query (Tensor): (N, L, D).
-            source (Tensor): (N, M, D), what is attended to; ``query`` itself for
+            source (Tensor): (N, M, D), the tokens to attend to; ``query`` itself for
                 self-attention.
             query_pos (Tensor), source_pos (Tensor): (L, D) and (M, D) positions,
                 added to queries and to keys. Default to none.
@@ -56,19 +56,19 @@ class AttentionLayer(BaseModule):
 
 
 class ViewTransformer(BaseModule):
-    """Tokens of CC and MLO, each by itself and by the other (NaFV-Net, eqs. 4 to 7).
+    """Self- and cross-attention of CC and MLO tokens (NaFV-Net, eqs. 4 to 7).
 
-    Self-attention and cross-attention run in parallel through their own layers, the
-    same for both projections; their last outputs are added with learned weights
-    lambda (eq. 7), which begin with 1/2 each.
+    Self-attention and cross-attention run in parallel through their own layers, which
+    both projections share. Their last outputs are added with learned weights lambda
+    (eq. 7), which start at 1/2 each.
 
     Args:
-        in_channels (int): Of the features; tokens are their places, where the paper
-            has patches of P x P.
+        in_channels (int): Channels of the features. Tokens are positions of the feature
+            map; the paper has patches of P x P.
         embed_dims (int): D.
-        num_tokens (int): Places of the feature map at the size trained with; positions
-            are learned (eq. 4). Another size raises.
-        num_layers (int): Of each kind. Defaults to 4.
+        num_tokens (int): Positions of the feature map at the training size. Their
+            embeddings are learned (eq. 4), so other sizes raise an error.
+        num_layers (int): Layers of each kind. Defaults to 4.
         num_heads (int): Defaults to 8.
         parts (Sequence[str]): 'self', 'cross' or both. Defaults to both.
     """
@@ -103,7 +103,7 @@ class ViewTransformer(BaseModule):
         )
 
     def forward(self, cc: Tensor, mlo: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix the places of both projections.
+        """Mix the positions of both projections.
 
         Args:
             cc, mlo (Tensor): (N, C, H, W) each.
@@ -112,7 +112,7 @@ class ViewTransformer(BaseModule):
             tuple[Tensor, Tensor]: (N, D, H, W) each.
 
         Raises:
-            ValueError: If there are more or fewer places than positions.
+            ValueError: If the feature map does not have ``num_tokens`` positions.
         """
         height, width = cc.shape[-2:]
         if height * width != len(self.positions):

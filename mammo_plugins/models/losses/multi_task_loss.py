@@ -12,11 +12,11 @@ from mammo_plugins.registry import MODELS
 
 
 class _TwoBranchLoss(nn.Module):
-    """The losses of both branches, each over the samples that have its label.
+    """Losses of both branches, each over the samples that have its label.
 
-    Their number is the mean over the processes, so that a label weighs the same in
-    whichever process it is. There is no floor: the learned uncertainties are those of
-    a mean.
+    The number of these samples is averaged over the processes, so that a label has the
+    same weight in each process. It has no lower bound, because the learned
+    uncertainties are those of a mean.
     """
 
     def forward(
@@ -32,14 +32,14 @@ class _TwoBranchLoss(nn.Module):
                 (N, ).
 
         Returns:
-            dict[str, Tensor]: ``loss``, and to be logged ``cross_entropy`` and
+            dict[str, Tensor]: ``loss`` and, for the log, ``cross_entropy`` and
             ``squared_error`` of the branches that have a label in any process. All
-            parameters get a gradient, of zero where the batch says nothing, which
-            distributed training needs.
+            parameters get a gradient, zero if the batch has no labels for them, as
+            distributed training requires.
         """
         cross_entropy = self._cross_entropy(cls_score, labels)
         squared_error = self._squared_error(birads_score, targets)
-        # never unused: not in the graph means an error in distributed training
+        # parameters outside the graph are an error in distributed training
         loss = 0.0 * (
             cls_score.sum()
             + birads_score.sum()
@@ -70,16 +70,16 @@ class _TwoBranchLoss(nn.Module):
         )
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:
-        """What the classification branch adds to the loss."""
+        """Return the term of the classification branch."""
         raise NotImplementedError
 
     def regression_term(self, squared_error: Tensor) -> Tensor:
-        """What the regression branch adds to the loss."""
+        """Return the term of the regression branch."""
         raise NotImplementedError
 
 
 def _over_all(known: Tensor, total: Tensor) -> Tensor | None:
-    """Divide a sum by the mean number of labels over processes; None without any."""
+    """Divide a sum by the mean number of labels over processes; None without labels."""
     number = reduce_mean(known.sum().float())
     return total / number if number > 0 else None
 
@@ -94,17 +94,16 @@ class UncertaintyWeightedLoss(_TwoBranchLoss):
         L = \frac{1}{\sigma_1^2} L_1 + \frac{1}{2 \sigma_2^2} L_2
             + \log \sigma_1 \sigma_2
 
-    L1 is the softmax cross entropy of biopsy labels, L2 the squared error of
-    BI-RADS scores, each averaged over the samples that have the label; the paper
-    does not say what becomes of the others. Where no process has a label of a branch
-    there is neither that branch's loss nor its log sigma: otherwise sigma would
-    shrink without bound on nothing. What is learned is log sigma, so that sigma
-    stays positive. For fixed losses the optimum is ``sigma_1 ** 2 = 2 * L1`` and
-    ``sigma_2 ** 2 = L2``; the loss may be negative.
+    L1 is the softmax cross entropy of biopsy labels, L2 the squared error of BI-RADS
+    scores, each averaged over the samples that have the label; the paper does not state
+    how the others are treated. If no process has a label of a branch, both that
+    branch's loss and its log sigma are omitted. Otherwise sigma would shrink without
+    bound. The learned parameter is log sigma, so that sigma stays positive. For fixed
+    losses, the optimum is ``sigma_1 ** 2 = 2 * L1`` and ``sigma_2 ** 2 = L2``; the loss
+    may be negative.
 
     Args:
-        init_sigma (Sequence[float]): (sigma_1, sigma_2) at the start. Defaults to
-            (1, 1).
+        init_sigma (Sequence[float]): Initial (sigma_1, sigma_2). Defaults to (1, 1).
     """
 
     def __init__(self, init_sigma: Sequence[float] = (1.0, 1.0)) -> None:
@@ -119,39 +118,38 @@ class UncertaintyWeightedLoss(_TwoBranchLoss):
 
     @property
     def sigma(self) -> tuple[float, float]:
-        """tuple[float]: The present (sigma_1, sigma_2)."""
+        """tuple[float]: The current (sigma_1, sigma_2)."""
         return tuple(self.log_sigma.detach().exp().tolist())
 
     def forward(self, *args, **kwargs) -> dict[str, Tensor]:
-        """As :class:`_TwoBranchLoss`; ``sigma_1`` and ``sigma_2`` are logged too."""
+        """Compute the loss, as in the parent; also log ``sigma_1`` and ``sigma_2``."""
         sigmas = self.log_sigma.detach().exp()
         return dict(
             super().forward(*args, **kwargs), sigma_1=sigmas[0], sigma_2=sigmas[1]
         )
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:
-        """``L1 / sigma_1 ** 2 + log(sigma_1)``."""
+        """Return ``L1 / sigma_1 ** 2 + log(sigma_1)``."""
         log_sigma = self.log_sigma[0]
         return torch.exp(-2 * log_sigma) * cross_entropy + log_sigma
 
     def regression_term(self, squared_error: Tensor) -> Tensor:
-        """``L2 / (2 * sigma_2 ** 2) + log(sigma_2)``."""
+        """Return ``L2 / (2 * sigma_2 ** 2) + log(sigma_2)``."""
         log_sigma = self.log_sigma[1]
         return torch.exp(-2 * log_sigma) * squared_error / 2 + log_sigma
 
 
 @MODELS.register_module()
 class FixedWeightLoss(_TwoBranchLoss):
-    """Cross entropy and squared error with weights set by hand.
+    """Cross entropy and squared error with fixed weights.
 
-    The alternative that MommiNet-v2 compares with (section 4.2, fig. 8), where
-    0.7 and 0.3 is the best pair. Weights of 1 and 0 train by biopsy labels alone
-    (section 4.2: 'only binary labels'); the BI-RADS scores that such a model gives
-    mean nothing.
+    MommiNet-v2 compares with this alternative (section 4.2, fig. 8); 0.7 and 0.3 are
+    its best weights. With weights of 1 and 0, only biopsy labels are used (section 4.2:
+    'only binary labels'). The BI-RADS scores of such a model are meaningless.
 
     Args:
-        weights (Sequence[float]): Of the cross entropy and of the squared error.
-            Defaults to (0.7, 0.3).
+        weights (Sequence[float]): Weights of the cross entropy and of the squared
+            error. Defaults to (0.7, 0.3).
     """
 
     def __init__(self, weights: Sequence[float] = (0.7, 0.3)) -> None:
@@ -164,9 +162,9 @@ class FixedWeightLoss(_TwoBranchLoss):
         self.weights = tuple(weights)
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:
-        """``w1 * L1``."""
+        """Return ``w1 * L1``."""
         return self.weights[0] * cross_entropy
 
     def regression_term(self, squared_error: Tensor) -> Tensor:
-        """``w2 * L2``."""
+        """Return ``w2 * L2``."""
         return self.weights[1] * squared_error

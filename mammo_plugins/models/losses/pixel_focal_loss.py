@@ -1,4 +1,4 @@
-"""Focal loss between a map of lesions and a network's map."""
+"""Focal loss between an annotated and a predicted map of lesions."""
 
 from mmdet.models.losses import FocalLoss
 from mmdet.utils import reduce_mean
@@ -11,19 +11,19 @@ from mammo_plugins.registry import MODELS
 class PixelFocalLoss(FocalLoss):
     """Pixel-wise focal loss (PWFL) of MommiNet-v2 (section 3.4).
 
-    Sigmoid focal loss of each pixel, summed, over the number of lesion pixels of
-    the batch. The paper does not say over what. Over all pixels, masses of
-    different sizes would count by their area in the image; over the lesion pixels
-    alone, as in the focal loss paper (Lin et al., 2017, section 4.1), a batch
-    without lesions would be divided by 1 and outweigh the others hundreds of
-    times. So the divisor is at least ``min_lesion_fraction`` of the pixels, and
-    at least 1. In distributed training it is averaged over the processes.
+    The sigmoid focal loss of all pixels is summed and divided by the number of lesion
+    pixels in the batch. The paper does not state the divisor. With the number of all
+    pixels, masses would be weighted by their area in the image. With only the lesion
+    pixels, as in the focal loss paper (Lin et al., 2017, section 4.1), a batch without
+    lesions would be divided by 1 and outweigh the others hundreds of times. The divisor
+    is therefore at least ``min_lesion_fraction`` of the pixels, and at least 1. In
+    distributed training, it is averaged over the processes.
 
     Args:
         gamma (float): Focusing parameter. Defaults to 2.0.
         alpha (float): Weight of the lesion pixels. Defaults to 0.25.
-        min_lesion_fraction (float): Least share of the pixels taken for lesion
-            when dividing. Defaults to 0.001.
+        min_lesion_fraction (float): Least divisor, as a share of the pixels. Defaults
+            to 0.001.
         ignore_index (int): Pixels of the target with this value do not count.
             Defaults to 255.
         loss_weight (float): Weight of the loss. Defaults to 1.0.
@@ -45,9 +45,9 @@ class PixelFocalLoss(FocalLoss):
         """Compute the loss.
 
         Args:
-            logits (Tensor): Any shape.
-            target (Tensor): The same shape; 1 in lesions, 0 outside,
-                ``ignore_index`` where it is not known.
+            logits (Tensor): Logits of any shape.
+            target (Tensor): Target of the same shape; 1 in lesions, 0 outside,
+                ``ignore_index`` where it is unknown.
 
         Returns:
             Tensor: A scalar; 0 when all pixels are ignored.

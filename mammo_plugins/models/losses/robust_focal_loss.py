@@ -1,4 +1,4 @@
-"""Focal loss with a penalty for predictions that a fused image changes."""
+"""Focal loss with a penalty for predictions that differ with a fused image."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ from mammo_plugins.registry import MODELS
 class RobustFocalLoss(nn.Module):
     """``L = L_Focal + beta L_robust`` (NaFV-Net, eqs. 10 and 11).
 
-    ``L_Focal = -alpha_t (1 - p_t)^gamma log(p_t)``, the mean over the batch, p_t being
-    the probability of the true class. ``L_robust = KL(P(O) || P(F))``: how far the
-    prediction with the fused image of the unaffected side is from that with the
-    original. The paper states none of the three constants.
+    ``L_Focal = -alpha_t (1 - p_t)^gamma log(p_t)``, averaged over the batch, where p_t
+    is the probability of the true class. ``L_robust = KL(P(O) || P(F))`` is the
+    divergence of the prediction with the fused image of the unaffected side from that
+    with the original. The paper does not state the three constants.
 
     Args:
-        beta (float): Defaults to 1.
-        gamma (float): Defaults to 2, as Lin et al. (2017).
-        alpha (Sequence[float]): Of each class. Defaults to (1, 1), no weights.
+        beta (float): Weight of L_robust. Defaults to 1.
+        gamma (float): Focusing parameter. Defaults to 2, as in Lin et al. (2017).
+        alpha (Sequence[float]): Weight of each class. Defaults to (1, 1).
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class RobustFocalLoss(nn.Module):
     def forward(
         self, logits: Tensor, target: Tensor, fused: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Compute both parts.
+        """Compute both terms.
 
         Args:
-            logits (Tensor): With the original images, (N, classes).
+            logits (Tensor): Logits with the original images, (N, classes).
             target (Tensor): Classes, (N, ).
             fused (Tensor, optional): Logits with the fused images. Defaults to
-                ``None``, without L_robust.
+                ``None``: no L_robust.
 
         Returns:
             dict[str, Tensor]: ``loss_focal`` and, with ``fused``, ``loss_robust``,

@@ -11,31 +11,31 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class RoIFocalLoss(FocalLoss):
-    """Sigmoid focal loss that mmdet's ``BBoxHead`` trains and scores alike.
+    """Sigmoid focal loss for mmdet's ``BBoxHead``, with matching scores.
 
-    With mmdet's own ``FocalLoss`` a ``BBoxHead`` trains ``num_classes + 1``
-    independent sigmoids but takes their softmax for scores. Here the head has
-    ``num_classes`` outputs, the background is the absence of them all, and scores
-    are the trained sigmoids. The sum is divided by the number of foreground RoIs
-    as in the focal loss paper (Lin et al., 2017, section 4.1), not by the number
-    of all RoIs, which the loss has made mostly weightless. The number is that of the
-    batch, averaged over the processes, and at least ``min_foreground_fraction`` of
-    the RoIs: otherwise, at one image a process, a false alarm in a normal image would
-    weigh as much as the 40 to 130 foreground RoIs of an image with a mass together,
-    and the same false alarm beside a mass that much less.
+    With mmdet's own ``FocalLoss``, a ``BBoxHead`` trains ``num_classes + 1``
+    independent sigmoids but uses their softmax as scores. Here the head has
+    ``num_classes`` outputs, background is the absence of all classes, and scores are
+    the trained sigmoids. The sum is divided by the number of foreground RoIs, as in the
+    focal loss paper (Lin et al., 2017, section 4.1), not by the number of all RoIs,
+    most of which have hardly any weight in this loss. The number is that of the batch,
+    averaged over the processes, and at least ``min_foreground_fraction`` of the RoIs.
+    Otherwise, with one image per process, a false positive in a normal image would
+    weigh as much as all 40 to 130 foreground RoIs of an image with a mass together, and
+    the same false positive next to a mass correspondingly less.
 
-    MommiNet-v2 (section 3.5) uses focal loss in place of cross entropy.
+    MommiNet-v2 (section 3.5) uses focal loss instead of cross entropy.
 
     Args:
-        min_foreground_fraction (float): Least share of the RoIs taken for
-            foreground when dividing. Defaults to 0.05, of 512 RoIs 26: about the
-            mean over images of which a third show a mass.
+        min_foreground_fraction (float): Least divisor, as a share of the RoIs. Defaults
+            to 0.05, or 26 of 512 RoIs: about the mean over images if a third of them
+            show a mass.
         gamma (float): Focusing parameter. Defaults to 2.0.
         alpha (float): Weight of the foreground. Defaults to 0.25.
         loss_weight (float): Weight of the loss. Defaults to 1.0.
     """
 
-    # what BBoxHead asks a loss that has its own outputs and scores
+    # attributes by which BBoxHead recognizes a loss with its own outputs and scores
     custom_cls_channels = True
     custom_activation = True
     custom_accuracy = True
@@ -51,7 +51,7 @@ class RoIFocalLoss(FocalLoss):
         self.min_foreground_fraction = min_foreground_fraction
 
     def get_cls_channels(self, num_classes: int) -> int:
-        """Return the number of outputs: one a class.
+        """Return the number of outputs, one per class.
 
         Args:
             num_classes (int): Number of foreground classes.
@@ -73,7 +73,7 @@ class RoIFocalLoss(FocalLoss):
         return torch.cat([scores, background], dim=-1)
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the share of RoIs classified right, in percent.
+        """Return the percentage of RoIs classified correctly.
 
         Args:
             cls_score (Tensor): Logits, shape (N, C).
@@ -95,8 +95,8 @@ class RoIFocalLoss(FocalLoss):
             cls_score (Tensor): Logits, shape (N, C).
             labels (Tensor): Shape (N,), 0 to C - 1 foreground, C background.
             label_weights (Tensor, optional): Shape (N,).
-            avg_factor (float or Tensor, optional): The number of RoIs, ``BBoxHead``'s; the
-                number of foreground RoIs takes its place. ``None`` leaves the
+            avg_factor (float or Tensor, optional): ``BBoxHead``'s number of RoIs, which
+                is replaced by the number of foreground RoIs. ``None`` leaves the
                 reduction to mmdet.
             reduction_override (str, optional): 'none', 'mean' or 'sum'.
 

@@ -1,4 +1,4 @@
-"""What models of several views share: batches, normalisation, modes and stages."""
+"""Shared code of multi-view models: batches, normalization, modes and stages."""
 
 from .images import own_image, own_shape, view_key
 from .model import ModeSwitch, MultiViewModel

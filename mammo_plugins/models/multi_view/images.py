@@ -1,4 +1,4 @@
-"""One image of a batch, without what the batch made of it."""
+"""Images of a batch, without its padding."""
 
 from collections.abc import Hashable
 
@@ -7,25 +7,25 @@ from torch import Tensor
 
 
 def view_key(sample: DetDataSample) -> Hashable:
-    """Return what two samples share if, and only if, they show the same pixels.
+    """Return a key that two samples share if, and only if, they show the same pixels.
 
-    An image is the main view of one sample and a partner in others; where its key
-    is the same, its features are too. Random changes of grey values, or the
-    registration onto another view, make it another image.
+    An image is the main view of one sample and a partner in others. If the keys are
+    equal, so are the features. Random changes of grey values and registration onto
+    another view change the key.
 
     Args:
-        sample (DetDataSample): Of one view, with ``img_shape`` and ``fingerprint``
-            as :class:`PackExamInputs` makes it.
+        sample (DetDataSample): Sample of one view, with ``img_shape`` and
+            ``fingerprint`` from :class:`PackExamInputs`.
     """
     return tuple(sample.img_shape[:2]), sample.fingerprint
 
 
 def own_shape(sample: DetDataSample, divisor: int = 32) -> tuple[int, int]:
-    """Return the size of an image without the padding that its batch brought.
+    """Return the size of an image without the padding of its batch.
 
     Args:
         sample (DetDataSample): With ``img_shape``.
-        divisor (int): The size is rounded up to multiples of it. Defaults to 32.
+        divisor (int): The size is rounded up to multiples of this. Defaults to 32.
 
     Returns:
         tuple[int]: (height, width).
@@ -37,11 +37,11 @@ def own_shape(sample: DetDataSample, divisor: int = 32) -> tuple[int, int]:
 def own_image(
     batch: Tensor, row: int, sample: DetDataSample, divisor: int = 32
 ) -> Tensor:
-    """Cut one image out of a batch, so that a result does not depend on the batch.
+    """Crop one image from a batch, so that results do not depend on the batch.
 
     Args:
         batch (Tensor): (n, C, H, W), padded at the bottom and on the right.
-        row (int): Which one.
+        row (int): Index of the image.
         sample (DetDataSample): Its data sample.
         divisor (int): As in :func:`own_shape`.
 

@@ -1,4 +1,4 @@
-"""The base of models that are no detectors or classifiers of mm*."""
+"""Base of models that are not detectors or classifiers of OpenMMLab."""
 
 from typing import Any, ClassVar
 
@@ -8,10 +8,10 @@ from mammo_plugins.registry import MODELS
 
 
 class ModeSwitch:
-    """``forward(mode=...)`` as MMEngine asks, for models of any kind.
+    """``forward(mode=...)`` as required by MMEngine, for models of any kind.
 
-    Mixed in before the model. ``modes`` names the method of each mode; all are called
-    as ``method(inputs, data_samples)``.
+    A mixin; list it before the model class. ``modes`` names the method of each mode;
+    all are called as ``method(inputs, data_samples)``.
     """
 
     modes: ClassVar[dict[str, str]] = dict(
@@ -24,10 +24,10 @@ class ModeSwitch:
         """Run the model.
 
         Args:
-            inputs (dict[str, Tensor]): Of the data preprocessor.
-            data_samples (list, optional): Of the data preprocessor.
+            inputs (dict[str, Tensor]): Inputs from the data preprocessor.
+            data_samples (list, optional): Samples from the data preprocessor.
             mode (str): 'tensor' for raw outputs, 'loss' for losses by name, 'predict'
-                for the samples with predictions, and what the model has beside.
+                for the samples with predictions, or another mode of the model.
 
         Raises:
             RuntimeError: If the model has no such mode.
@@ -42,11 +42,11 @@ class ModeSwitch:
 
 
 class MultiViewModel(ModeSwitch, BaseModel):
-    """A model of several views with its own losses and predictions.
+    """Multi-view model with its own losses and predictions.
 
     Args:
-        data_preprocessor (dict, optional): Settings beside those of the class's
-            ``default_preprocessor``, whose type another one replaces.
+        data_preprocessor (dict, optional): Settings in addition to those of the class's
+            ``default_preprocessor``; a ``type`` replaces its type.
         init_cfg (dict, optional): Defaults to ``None``.
     """
 

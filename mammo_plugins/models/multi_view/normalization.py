@@ -1,4 +1,4 @@
-"""The normalisation of grey images, for whatever network comes first."""
+"""Normalization of grey images for any network."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 class GreyNormalization(nn.Module):
     """``(x - mean) / std`` of grey images, repeated to the channels of a network.
 
-    It has no parameters, and nothing of it is in a checkpoint.
+    It has no parameters and no entries in checkpoints.
 
     Args:
-        mean, std (float | Sequence[float]): Of images in [0, 1]; one number, or one a
-            channel of the output. Default to 0 and 1.
-        num_channels (int, optional): Of the output. Defaults to ``None``, as many as
-            there are numbers.
+        mean, std (float | Sequence[float]): Mean and standard deviation of images in
+            [0, 1]; one number, or one per output channel. Default to 0 and 1.
+        num_channels (int, optional): Output channels. Defaults to ``None``, the number
+            of values given.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class GreyNormalization(nn.Module):
 
     @property
     def black(self) -> Tensor:
-        """Tensor: (1, C, 1, 1), the background of mammograms after normalisation."""
+        """Tensor: (1, C, 1, 1), the background of mammograms after normalization."""
         return (0 - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalise.
+        """Normalize images.
 
         Args:
             images (Tensor): (N, 1, H, W) in [0, 1].

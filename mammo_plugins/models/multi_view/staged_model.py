@@ -6,14 +6,14 @@ from torch import nn
 
 
 class StagedModel:
-    """Knows which of its parts is being trained; mixed in before the model.
+    """Mixin for models whose parts are trained in stages.
 
     :class:`~mammo_plugins.engine.loops.StagedTrainLoop` calls :meth:`start_stage`,
-    freezes what a stage does not train, and chooses its data. In a stage the model is
-    in training mode as far as its part goes; the rest is in evaluation mode, so that
-    running statistics and dropout are those of a trained part. ``stage_parts`` names
-    the children that learn in each stage, in the order of training; a stage whose
-    children are all ``None`` is not there.
+    freezes the parts that a stage does not train, and selects its data. In a stage, the
+    trained parts are in training mode and the others in evaluation mode, with the
+    running statistics and dropout of trained parts. ``stage_parts`` names the children
+    to train in each stage, in the order of training. Stages whose children are all
+    ``None`` are omitted. List this class before the model class.
     """
 
     stage_parts: ClassVar[dict[str, tuple[str, ...]]] = {}
@@ -21,7 +21,7 @@ class StagedModel:
 
     @property
     def stages(self) -> list[str]:
-        """list[str]: What :meth:`start_stage` takes."""
+        """list[str]: Names that :meth:`start_stage` accepts."""
         return [
             stage
             for stage, parts in self.stage_parts.items()
@@ -45,7 +45,7 @@ class StagedModel:
         self.stage = stage
 
     def started_stage(self) -> str:
-        """Return the stage under way.
+        """Return the current stage.
 
         Raises:
             RuntimeError: If none was started.
@@ -59,7 +59,7 @@ class StagedModel:
         return self.stage
 
     def train(self, mode: bool = True) -> nn.Module:
-        """Set the mode; in a stage, the other parts stay as they were trained."""
+        """Set the mode; in a stage, the other parts stay in evaluation mode."""
         super().train(mode)
         if mode and self.stage is not None:
             for name, part in self.named_children():

@@ -1,4 +1,4 @@
-"""Views of a batch of samples in rows, and which of them are there."""
+"""Views of a batch of samples in rows, and a mask of those that exist."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -13,13 +13,13 @@ from .images import own_image
 
 
 class ViewMask:
-    """Which views of N samples are there, and in which row each of them is.
+    """Mask of the views that N samples have, and the row of each.
 
-    Rows go view by view in the order of ``names``, and within a view in the order of
-    the samples. Views that are missing have no row.
+    Rows are sorted by view, in the order of ``names``, and within a view in the order
+    of the samples. Missing views have no row.
 
     Args:
-        names (Sequence[str]): Of V views.
+        names (Sequence[str]): Names of V views.
         present (Tensor): (N, V) bool.
     """
 
@@ -47,7 +47,7 @@ class ViewMask:
 
     @classmethod
     def whole(cls, names: Sequence[str], num_samples: int) -> 'ViewMask':
-        """Return the mask of samples that lack nothing."""
+        """Return the mask of complete samples."""
         return cls(names, torch.ones(num_samples, len(names)))
 
     @property
@@ -80,7 +80,7 @@ class ViewMask:
         ]
 
     def rows_with(self, *names: str) -> list[int]:
-        """Return which samples have all of some views; none has one of another name."""
+        """Return the samples that have all of some views; unknown names match none."""
         return [
             sample
             for sample in range(self.num_samples)
@@ -91,12 +91,12 @@ class ViewMask:
         """Find the partners of views within their samples.
 
         Args:
-            partners (Mapping[str, str]): By view the other one, such as
+            partners (Mapping[str, str]): For each view the other one, such as
                 ``{'CC': 'MLO', 'MLO': 'CC'}`` (same breast) or ``{'R': 'L', 'L': 'R'}``
-                (same projection). Views that are no key have none.
+                (same projection). Views that are not a key have no partner.
 
         Returns:
-            tuple[list[int]]: Rows whose partner is there, and the partners' rows.
+            tuple[list[int]]: Rows whose partner exists, and the partners' rows.
         """
         pairs = [
             (row, self._row[sample, partners[name]])
@@ -117,12 +117,12 @@ class ViewMask:
 
 
 class ViewBatch:
-    """Images, features or figures of the views that a :class:`ViewMask` tells of.
+    """Images, features or values of the views in a :class:`ViewMask`.
 
     Args:
-        mask (ViewMask): Which views are there.
-        rows (Tensor | Sequence[Tensor]): (n, ...), one a view that is there; or in
-            parts, one a name, which are lined up when rows are asked for.
+        mask (ViewMask): The views that exist.
+        rows (Tensor | Sequence[Tensor]): (n, ...), one row per view that exists; or in
+            parts, one per name, which are concatenated when rows are needed.
     """
 
     def __init__(self, mask: ViewMask, rows: Tensor | Sequence[Tensor]) -> None:
@@ -142,17 +142,17 @@ class ViewBatch:
         data_samples: Sequence[MultiViewDataSample],
         names: Sequence[str],
     ) -> 'ViewBatch':
-        """Line up views of a :class:`MultiViewDataPreprocessor`.
+        """Gather views from a :class:`MultiViewDataPreprocessor`.
 
         Args:
-            inputs (Mapping[str, Tensor]): By view, (n, C, H, W) of the samples that
+            inputs (Mapping[str, Tensor]): By view, (n, C, H, W) for the samples that
                 have it.
             data_samples (Sequence[:obj:`MultiViewDataSample`]): N samples.
-            names (Sequence[str]): Of the views to take, in order. Those that
-                ``inputs`` lacks are left out.
+            names (Sequence[str]): Names of the views to gather, in order. Names missing
+                from ``inputs`` are left out.
 
         Raises:
-            ValueError: If ``inputs`` and samples do not agree on who has what.
+            ValueError: If ``inputs`` and samples disagree on which views exist.
         """
         names = [name for name in names if name in inputs]
         mask = ViewMask.of_samples(data_samples, names)
@@ -166,7 +166,7 @@ class ViewBatch:
 
     @classmethod
     def whole(cls, views: Mapping[str, Tensor]) -> 'ViewBatch':
-        """Line up views of samples that lack nothing.
+        """Gather the views of complete samples.
 
         Args:
             views (Mapping[str, Tensor]): By name, (N, ...) each.
@@ -177,7 +177,7 @@ class ViewBatch:
         )
 
     def like(self, rows: Tensor) -> 'ViewBatch':
-        """Return something else of the same views.
+        """Return a batch of the same views with other values.
 
         Args:
             rows (Tensor): (n, ...).
@@ -188,25 +188,25 @@ class ViewBatch:
         """Run a network on all views at once.
 
         Args:
-            network (Callable): Takes (n, ...) and returns (n, ...).
+            network (Callable): Maps (n, ...) to (n, ...).
         """
         return self.like(network(self.rows))
 
     @cached_property
     def rows(self) -> Tensor:
-        """Tensor: (n, ...), one a view that is there."""
+        """Tensor: (n, ...), one row per view that exists."""
         return self._parts[0] if len(self._parts) == 1 else torch.cat(self._parts)
 
     @cached_property
     def views(self) -> dict[str, Tensor]:
-        """dict[str, Tensor]: By name, of the samples that have the view."""
+        """dict[str, Tensor]: By name, for the samples that have the view."""
         if len(self._parts) == len(self.mask.names):
             return dict(zip(self.mask.names, self._parts))
         return {name: self.rows[self.mask.rows_of(name)] for name in self.mask.names}
 
     @property
     def stacked(self) -> Tensor:
-        """Tensor: (V, N, ...) of a batch that lacks nothing.
+        """Tensor: (V, N, ...) of a complete batch.
 
         Raises:
             ValueError: If a view is missing.
@@ -218,12 +218,12 @@ class ViewBatch:
     def own_image(
         self, sample: int, name: str, like: DetDataSample, divisor: int = 32
     ) -> Tensor | None:
-        """Cut one image out, so that a result does not depend on the batch.
+        """Crop one image, so that results do not depend on the batch.
 
         Args:
-            sample (int): Which sample.
-            name (str): Of its view.
-            like (:obj:`DetDataSample`): Of the view, or of one of the same size.
+            sample (int): Index of the sample.
+            name (str): Name of its view.
+            like (:obj:`DetDataSample`): Sample of the view, or of one of the same size.
             divisor (int): As in :func:`own_shape`.
 
         Returns:
@@ -244,7 +244,7 @@ class ViewBatch:
         """Return some of the samples.
 
         Args:
-            samples (Sequence[int]): Which ones, in which order.
+            samples (Sequence[int]): Indices of the samples, in order.
         """
         mask = ViewMask(self.mask.names, self.mask.present[list(samples)])
         rows = {name: [] for name in mask.names}
@@ -255,10 +255,10 @@ class ViewBatch:
         return ViewBatch(mask, [self.views[name][rows[name]] for name in mask.names])
 
     def joined(self, other: 'ViewBatch') -> 'ViewBatch':
-        """Return the samples of this batch and, after them, those of another.
+        """Return the samples of this batch followed by those of another.
 
         Args:
-            other (ViewBatch): Of the same views.
+            other (ViewBatch): A batch of the same views.
         """
         mask = ViewMask(
             self.mask.names, torch.cat([self.mask.present, other.mask.present])
@@ -271,10 +271,10 @@ class ViewBatch:
         )
 
     def filled(self, names: Sequence[str]) -> 'ViewBatch':
-        """Return a batch that lacks nothing: a sample's first view stands in.
+        """Return a complete batch; a sample's first view replaces missing ones.
 
         Args:
-            names (Sequence[str]): Of the views to have.
+            names (Sequence[str]): Names of the views of the result.
         """
         mask = ViewMask.whole(names, self.mask.num_samples)
         return ViewBatch(
@@ -293,7 +293,7 @@ class ViewBatch:
         """Return the batch with some rows replaced.
 
         Args:
-            rows (Sequence[int]): m of the n rows, rising.
+            rows (Sequence[int]): m of the n rows, in ascending order.
             values (Tensor): (m, ...).
         """
         if len(rows) == len(self.rows):

@@ -1,4 +1,4 @@
-"""What stands between backbone and heads."""
+"""Modules between backbone and heads."""
 
 from .asymmetric_transformer import (
     AsymmetricTransformer,

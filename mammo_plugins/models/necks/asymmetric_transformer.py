@@ -1,4 +1,4 @@
-"""Attention to a breast itself and to the other one."""
+"""Self-attention in a breast and cross-attention to the other one."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ ATTENTIONS = ('self', 'cross')
 
 
 def sine_positions(height: int, width: int, channels: int) -> Tensor:
-    """Return a sinusoidal embedding of places in a feature map.
+    """Return a sinusoidal embedding of the positions in a feature map.
 
-    Half of the channels tell the row and half the column, each as in Vaswani et al.
+    Half of the channels encode the row and half the column, each as in Vaswani et al.
     (2017), with wave lengths from 2 pi to 10,000 x 2 pi cells.
 
     Args:
@@ -44,19 +44,19 @@ def sine_positions(height: int, width: int, channels: int) -> Tensor:
 
 
 class AsymmetricTransformerBlock(BaseModule):
-    """One of the blocks of DisAsymNet's asymmetric transformer (section 2.1).
+    """Block of DisAsymNet's asymmetric transformer (section 2.1).
 
-    Self-attention and cross-attention to the other breast run in parallel on the
-    same queries, keys and values; their results and the starting feature are
-    concatenated and fused by a feed-forward network to the same size. What the
-    paper does not state: layer normalisation before, a residual connection around,
-    and a hidden layer of ``in_channels``, without which twelve blocks do not train.
+    Self-attention and cross-attention to the other breast run in parallel on the same
+    queries, keys and values. Their results and the input features are concatenated, and
+    a feed-forward network reduces them to the input's size. The paper does not state
+    the layer normalization before, the residual connection around, and the hidden layer
+    of ``in_channels``, without which twelve blocks do not train.
 
     Args:
         in_channels (int): C, a multiple of ``num_heads``.
         num_heads (int): Defaults to 8.
-        attentions (Sequence[str]): 'self', 'cross' or both, as the rows of table 1
-            differ in. Defaults to both.
+        attentions (Sequence[str]): 'self', 'cross' or both, as in the rows of table 1.
+            Defaults to both.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class AsymmetricTransformerBlock(BaseModule):
 
         Args:
             right, left (Tensor): (N, L, C).
-            positions (Tensor): (L, C), added for queries and keys.
+            positions (Tensor): (L, C), added to queries and keys.
 
         Returns:
-            tuple[Tensor, Tensor]: Right and left, (N, L, C); exchanged inputs give
-            exchanged outputs.
+            tuple[Tensor, Tensor]: Right and left, (N, L, C); swapped inputs give
+            swapped outputs.
         """
         both = ViewBatch.whole(dict(R=right, L=left))
         _, others = both.mask.paired(OPPOSITE)
@@ -121,27 +121,27 @@ class AsymmetricTransformerBlock(BaseModule):
 
     @staticmethod
     def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        # memory-efficient where the device has it
+        # memory-efficient if the device supports it
         attended = F.scaled_dot_product_attention(query, key, value)
         return attended.transpose(1, 2).flatten(2)
 
 
 @MODELS.register_module()
 class AsymmetricTransformer(BaseModule):
-    """The asymmetric transformer of DisAsymNet (section 2.1).
+    """Asymmetric transformer of DisAsymNet (section 2.1).
 
-    Places are told by a fixed sinusoidal embedding of queries and keys: the paper
-    names none, but without it a region would not know its mirror image. Both breasts
-    face the same way, so mirrored places have one embedding. It stays out of the
-    features, where it would stand in every class activation map.
+    Positions are encoded by a fixed sinusoidal embedding of queries and keys: the paper
+    names none, but without it a region could not find its mirror image. Both breasts
+    face the same way, so mirrored positions have the same embedding. It is not added to
+    the features, because it would then appear in every class activation map.
 
     Args:
         in_channels (int): C.
         num_layers (int): N. Defaults to 12.
         num_heads (int): h. Defaults to 8.
-        attentions (Sequence[str]): As in :class:`AsymmetricTransformerBlock`. Both
-            are the paper's; ``('cross', )`` is the cross-view transformer with
-            which it is compared. Defaults to both.
+        attentions (Sequence[str]): As in :class:`AsymmetricTransformerBlock`. The paper
+            uses both; ``('cross', )`` is the cross-view transformer that it compares
+            with. Defaults to both.
         init_cfg (dict, optional): Defaults to truncated normal weights.
     """
 

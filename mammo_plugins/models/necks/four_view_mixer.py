@@ -1,4 +1,4 @@
-"""Four views of an exam, mixed in three stages."""
+"""Mixing of the four views of an exam in three stages."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ Views = dict[str, Tensor]
 
 
 class _Stage(BaseModule):
-    """L MedCB and a MedTB, the same for all views; then perhaps a MedCTB."""
+    """L MedCB and a MedTB, shared by all views, and optionally a MedCTB."""
 
     def __init__(
         self,
@@ -70,18 +70,19 @@ class FourViewMixer(BaseModule):
     the sides, CC with CC and MLO with MLO. Then batch norm and global average pooling
     of the affected side's views, which are concatenated.
 
-    The paper's appendix with L1, L2, L3 and widths is not available: they are ours, as
-    is halving the resolution before stages 2 and 3, as MedViT does, that all views
-    share their weights, and what "jointly" is in stage 3.
+    The paper's appendix with L1, L2, L3 and widths is not available, so these are our
+    choice. So are halving the resolution before stages 2 and 3, as in MedViT, sharing
+    the weights between all views, and the meaning of "jointly" in stage 3.
 
     Args:
-        in_channels (int): Of the features.
-        channels (Sequence[int]): Of the stages, multiples of 8. Defaults to
+        in_channels (int): Channels of the features.
+        channels (Sequence[int]): Channels of the stages, multiples of 8. Defaults to
             (96, 192, 384).
         num_blocks (Sequence[int]): L1, L2, L3. Defaults to (2, 2, 2).
-        num_heads (int): A divisor of half of all channels. Defaults to 6.
-        reductions (Sequence[int]): Of keys and values. Defaults to (2, 1, 1).
-        four_views (bool): Whether the unaffected side takes part; without, there is no
+        num_heads (int): A divisor of half of each stage's channels. Defaults to 6.
+        reductions (Sequence[int]): Factors by which keys and values are averaged, by
+            stage. Defaults to (2, 1, 1).
+        four_views (bool): Whether the unaffected side is used; without it, there is no
             MedCTB in stage 3 (row "four-view" of table 3). Defaults to True.
         init_cfg (dict, optional): Defaults to truncated normal weights of linear
             layers.
@@ -123,11 +124,11 @@ class FourViewMixer(BaseModule):
 
     @property
     def out_channels(self) -> int:
-        """int: Of what :meth:`forward` gives."""
+        """int: Channels of the output of :meth:`forward`."""
         return len(AFFECTED) * self.norm.num_features
 
     def _partners(self, stage: int) -> dict[str, str]:
-        """Return with which view each one crosses in a stage."""
+        """Return the view that each one attends to in a stage."""
         if stage == 1:
             return {
                 f'{side} {view}': f'{side} {other_view(view)}'
@@ -138,7 +139,7 @@ class FourViewMixer(BaseModule):
         return {}
 
     def feature_maps(self, features: Views) -> Views:
-        """Mix, without pooling.
+        """Mix views, without pooling.
 
         Args:
             features (dict[str, Tensor]): 'affected CC', 'affected MLO' and, with
@@ -146,19 +147,19 @@ class FourViewMixer(BaseModule):
                 (N, C, H, W).
 
         Returns:
-            dict[str, Tensor]: Of the affected side, (N, C_3, H / 4, W / 4).
+            dict[str, Tensor]: The affected side's views, (N, C_3, H / 4, W / 4).
         """
         views = ViewBatch.whole({name: features[name] for name in self.names})
         for number, stage in enumerate(self.stages):
             views = stage(views, self._partners(number))
-        normed = views.map(self.norm).views  # which sees all views jointly
+        normed = views.map(self.norm).views  # with the statistics of all views jointly
         return {name: normed[name] for name in AFFECTED}
 
     @staticmethod
     def pool(maps: Views) -> Tensor:
-        """Return the means of :meth:`feature_maps`, CC before MLO, (N, 2 C_3)."""
+        """Return the means of feature maps, CC before MLO, (N, 2 C_3)."""
         return torch.cat([maps[name].mean(dim=(2, 3)) for name in AFFECTED], dim=1)
 
     def forward(self, features: Views) -> Tensor:
-        """Mix and pool, as :meth:`feature_maps` and :meth:`pool`."""
+        """Mix and pool views, by :meth:`feature_maps` and :meth:`pool`."""
         return self.pool(self.feature_maps(features))

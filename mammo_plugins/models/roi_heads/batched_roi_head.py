@@ -1,4 +1,4 @@
-"""The RoI head that assigns and samples in all images at once."""
+"""RoI head that assigns and samples in all images at once."""
 
 from typing import NamedTuple
 
@@ -17,14 +17,14 @@ from mammo_plugins.registry import MODELS
 
 
 class SampledRoIs(NamedTuple):
-    """K RoIs to learn from, image after image, in each the positive ones first.
+    """K RoIs for training, image by image, with positive ones first.
 
     Attributes:
-        rois (Tensor): (K, 5), the image and (x1, y1, x2, y2).
-        labels (Tensor): (K, ) of int64; the number of classes is background.
+        rois (Tensor): (K, 5), index of the image and (x1, y1, x2, y2).
+        labels (Tensor): (K, ) int64; the number of classes stands for background.
         label_weights (Tensor): (K, ).
-        bbox_targets (Tensor): (K, 4), 0 where background.
-        bbox_weights (Tensor): (K, 4), 1 or, where background, 0.
+        bbox_targets (Tensor): (K, 4), 0 for background.
+        bbox_weights (Tensor): (K, 4), 1, or 0 for background.
     """
 
     rois: Tensor
@@ -36,16 +36,16 @@ class SampledRoIs(NamedTuple):
 
 @MODELS.register_module()
 class BatchedRoIHead(StandardRoIHead):
-    """mmdet's ``StandardRoIHead``, without its loops over images in training.
+    """mmdet's ``StandardRoIHead`` without loops over images in training.
 
-    Proposals of all images are assigned and sampled at once, on the device; mmdet goes
-    from image to image and waits for the device several times in each. This is so
-    with an :class:`IgnoringMaxIoUAssigner`, a ``RandomSampler``, boxes alone, and a box
-    head with the targets of mmdet's ``BBoxHead``. With any other setting the head goes
-    mmdet's way.
+    Proposals of all images are assigned and sampled at once, on the device. mmdet loops
+    over the images and waits for the device several times in each. This requires an
+    :class:`IgnoringMaxIoUAssigner`, a ``RandomSampler``, no masks, and a box head with
+    the targets of mmdet's ``BBoxHead``. With any other setting, the head uses mmdet's
+    code.
 
-    RoI features are taken in float32, for in half precision pixels beyond 2048 are
-    even numbers, in bfloat16 multiples of 16.
+    RoI features are extracted in float32, because coordinates above 2048 are rounded to
+    even numbers in half precision, and to multiples of 16 in bfloat16.
 
     Args:
         *args: As in :class:`mmdet.models.StandardRoIHead`.
@@ -54,7 +54,7 @@ class BatchedRoIHead(StandardRoIHead):
 
     @property
     def batched(self) -> bool:
-        """bool: Whether training looks at all images at once."""
+        """bool: Whether training processes all images at once."""
         return (
             self.with_bbox
             and not self.with_mask
@@ -89,15 +89,15 @@ class BatchedRoIHead(StandardRoIHead):
     def sample(
         self, proposals: InstanceList, gt_instances: InstanceList, ignored: InstanceList
     ) -> SampledRoIs:
-        """Choose the RoIs to learn from.
+        """Sample the RoIs for training.
 
         Args:
-            proposals (list[InstanceData]): With ``bboxes`` (n, 4), of each image.
+            proposals (list[InstanceData]): With ``bboxes`` (n, 4), for each image.
             gt_instances (list[InstanceData]): With ``bboxes`` and ``labels``.
             ignored (list[InstanceData]): With ``bboxes``, or ``None``.
 
         Returns:
-            SampledRoIs: By the settings in ``train_cfg``.
+            SampledRoIs: Sampled by the settings in ``train_cfg``.
         """
         gt_boxes, is_gt = pad_boxes(gt_instances)
         gt_labels, _ = pad_rows([gt.labels for gt in gt_instances])

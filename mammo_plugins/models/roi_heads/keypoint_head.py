@@ -1,4 +1,4 @@
-"""The keypoint branch of Mask R-CNN."""
+"""Keypoint branch of Mask R-CNN."""
 
 from collections.abc import Sequence
 
@@ -22,20 +22,20 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class KeypointRCNNHead(BaseModule):
-    """Heat maps of keypoints in RoIs, and their loss.
+    """Head for heat maps of keypoints in RoIs.
 
     Layers, targets, loss and decoding are torchvision's: 3 x 3 convolutions, a
-    deconvolution and bilinear upsampling, so that a heat map has four times the
-    sides of its RoI features; cross entropy over the positions of a heat map (He
-    et al., Mask R-CNN, section 5).
+    deconvolution and bilinear upsampling, so that a heat map has four times the height
+    and width of its RoI features, and cross entropy over the positions of a heat map
+    (He et al., Mask R-CNN, section 5).
 
     Args:
         in_channels (int): Channels of the RoI features. Defaults to 256.
         num_convs (int): Number of convolutions. Defaults to 8.
         conv_out_channels (int): Channels of each. Defaults to 512.
-        num_keypoints (int): Keypoints of an instance. Defaults to 1.
-        loss_weight (float): Defaults to 1.
-        init_cfg (dict, optional): Defaults to ``None``, torchvision's own.
+        num_keypoints (int): Keypoints per instance. Defaults to 1.
+        loss_weight (float): Weight of the loss. Defaults to 1.
+        init_cfg (dict, optional): Defaults to ``None``, torchvision's initialization.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class KeypointRCNNHead(BaseModule):
     ) -> Tensor:
         """Return the cross entropy over positions.
 
-        A keypoint that lies outside its RoI is left out.
+        Keypoints outside their RoI are left out.
 
         Args:
-            heatmaps (Tensor): Of the positive RoIs of all images, in order.
-            sampling_results (list[SamplingResult]): Of each image.
+            heatmaps (Tensor): Heat maps of the positive RoIs of all images, in order.
+            sampling_results (list[SamplingResult]): One per image.
             batch_gt_instances (Sequence[InstanceData]): With ``keypoints``
                 (n, num_keypoints, 2), (x, y) in pixels of the input.
 
         Returns:
-            Tensor: A scalar; zero if there is no keypoint to learn from.
+            Tensor: A scalar; zero if there are no keypoints.
         """
-        # torchvision's third value says that a keypoint is visible
+        # torchvision's third value states whether a keypoint is visible
         keypoints = [
             F.pad(gt.keypoints, (0, 1), value=1.0) for gt in batch_gt_instances
         ]
@@ -102,7 +102,7 @@ class KeypointRCNNHead(BaseModule):
         """Return the maxima of heat maps as points.
 
         Args:
-            heatmaps (Tensor): Of the RoIs of all images, in order.
+            heatmaps (Tensor): Heat maps of the RoIs of all images, in order.
             boxes (Sequence[Tensor]): RoIs of each image, (n, 4).
 
         Returns:

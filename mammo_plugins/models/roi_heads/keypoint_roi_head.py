@@ -11,15 +11,15 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class KeypointRoIHead(StandardRoIHead):
-    """Keypoints of each box, as Keypoint R-CNN finds them.
+    """RoI head that finds keypoints of each box, like Keypoint R-CNN.
 
-    The keypoint branch stands where mmdet's mask branch does: it learns from the
-    positive RoIs and looks at the boxes that were kept.
+    The keypoint branch replaces mmdet's mask branch. It is trained on the positive RoIs
+    and applied to the final boxes.
 
     Args:
         keypoint_roi_extractor (dict, optional): Config of the extractor of RoI
             features.
-        keypoint_head (dict, optional): Config such as of
+        keypoint_head (dict, optional): Config of the head, such as
             :class:`KeypointRCNNHead`.
         **kwargs: As in :class:`mmdet.models.StandardRoIHead`, without masks.
     """
@@ -38,7 +38,7 @@ class KeypointRoIHead(StandardRoIHead):
 
     @property
     def with_mask(self) -> bool:
-        """bool: whether there is a branch in the place of masks."""
+        """bool: Whether there is a keypoint branch instead of a mask branch."""
         return self.keypoint_head is not None
 
     def _mask_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
@@ -58,7 +58,7 @@ class KeypointRoIHead(StandardRoIHead):
 
         Args:
             x (tuple[Tensor]): Features of all levels.
-            sampling_results (list[SamplingResult]): Of each image.
+            sampling_results (list[SamplingResult]): One per image.
             bbox_feats (Tensor, optional): Not used.
             batch_gt_instances (list[InstanceData]): With ``keypoints``.
 
@@ -77,7 +77,7 @@ class KeypointRoIHead(StandardRoIHead):
         results_list: InstanceList,
         rescale: bool = False,
     ) -> InstanceList:
-        """Add the keypoints of boxes.
+        """Add keypoints to the detected boxes.
 
         Args:
             x (tuple[Tensor]): Features of all levels.

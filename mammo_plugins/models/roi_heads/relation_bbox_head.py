@@ -1,4 +1,4 @@
-"""The box head with relation blocks."""
+"""Box head with relation blocks."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -16,12 +16,13 @@ from .synced_bbox_head import SyncedBBoxHead
 
 
 class Relation(NamedTuple):
-    """Which RoIs of a batch are related to which of their auxiliary view.
+    """Related RoIs of a main view and its auxiliary view.
 
     Attributes:
-        main (slice): I rows of the main views' RoIs, all of one image.
-        auxiliary (slice): J > 0 rows of the auxiliary views' RoIs, of its partner.
-        geometry (Tensor): (I, J, G).
+        main (slice): Rows of I RoIs among those of the main views, all of one image.
+        auxiliary (slice): Rows of J > 0 RoIs among those of the auxiliary views, all of
+            its partner.
+        geometry (Tensor): Geometric values, (I, J, G).
     """
 
     main: slice
@@ -31,26 +32,27 @@ class Relation(NamedTuple):
 
 @MODELS.register_module()
 class RelationBBoxHead(SyncedBBoxHead):
-    """Two shared fully connected layers with relation blocks, and the two outputs.
+    """Box head of two shared fully connected layers with relation blocks.
 
-    The head of IpsiDualNet (MommiNet-v2, section 3.5, figure 3). As in Hu et al.'s
-    code (Relation Networks for Object Detection, CVPR 2018), relation blocks stand
-    between a fully connected layer and its ReLU, one after either layer; auxiliary
-    RoIs pass the layers without blocks. RoIs without relations come out as from
-    :class:`mmdet.models.Shared2FCBBoxHead`, to the bit. Without relation blocks it
-    is that head, for the RoI features of both views concatenated (tables 2 and 3).
+    The head of IpsiDualNet (MommiNet-v2, section 3.5, figure 3). As in Hu et al.'s code
+    (Relation Networks for Object Detection, CVPR 2018), relation blocks are placed
+    between a fully connected layer and its ReLU, one after each layer. Auxiliary RoIs
+    pass through the layers without blocks. The output for RoIs without relations is
+    bit-identical to that of :class:`mmdet.models.Shared2FCBBoxHead`. Without relation
+    blocks, this is that head for the concatenated RoI features of both views (tables 2
+    and 3).
 
     Args:
-        num_relation_blocks (Sequence[int]): Blocks after the first and after the
-            second layer, Hu et al.'s r1 and r2. Defaults to (1, 1), theirs; the
-            paper has two blocks.
-        num_geometry (int): Geometric values of a pair of RoIs.
-            :class:`RelationRoIHead` sets it. Defaults to 3.
-        num_heads (int): Of a relation block. Defaults to 16.
-        key_channels (int): Of a relation block, a head's. Defaults to 64.
-        none_key (bool): Of a relation block. Defaults to False.
-        embedding_channels (int): For each geometric value. Defaults to 16.
-        in_channels (int): Of the RoI features of one view. Defaults to 256.
+        num_relation_blocks (Sequence[int]): Blocks after the first and after the second
+            layer, Hu et al.'s r1 and r2. Defaults to (1, 1), as in their paper;
+            MommiNet-v2 has two blocks.
+        num_geometry (int): Geometric values per pair of RoIs. :class:`RelationRoIHead`
+            sets it. Defaults to 3.
+        num_heads (int): Heads of a relation block. Defaults to 16.
+        key_channels (int): Channels per head of a relation block. Defaults to 64.
+        none_key (bool): As in :class:`IpsilateralRelationBlock`. Defaults to False.
+        embedding_channels (int): Channels per geometric value. Defaults to 16.
+        in_channels (int): Channels of the RoI features of one view. Defaults to 256.
         **kwargs: As in :class:`SyncedBBoxHead`.
     """
 
@@ -120,7 +122,7 @@ class RelationBBoxHead(SyncedBBoxHead):
                 x = self._relate(
                     x, auxiliary, relations, embeddings, islice(blocks, number)
                 )
-                # what blocks saw must stay, so none of the ReLUs is in place
+                # the backward pass needs the blocks' inputs, so no ReLU is in place
                 auxiliary = F.relu(auxiliary)
             x = F.relu(x)
         return x
@@ -135,10 +137,10 @@ class RelationBBoxHead(SyncedBBoxHead):
 
         Args:
             x (Tensor): RoI features, (K, C, H, W).
-            auxiliary (Tensor, optional): RoI features of the auxiliary views, (L,
-                C, H, W). Only with relations.
-            relations (Sequence[Relation]): Who is related to whom, one for each
-                main image that has an auxiliary view to be used, in their order.
+            auxiliary (Tensor, optional): RoI features of the auxiliary views,
+                (L, C, H, W). Only used with relations.
+            relations (Sequence[Relation]): Related RoIs, one item for each main image
+                with a usable auxiliary view, in order.
 
         Returns:
             tuple: ``cls_score`` and ``bbox_pred``, as in the parent.
@@ -147,8 +149,8 @@ class RelationBBoxHead(SyncedBBoxHead):
             x.flatten(1), auxiliary.flatten(1) if relations else None, relations
         )
         if self.training:
-            # a parameter without gradient, where no sample has a partner, is an
-            # error in distributed training
+            # without a partner in the batch, these parameters would get no gradient,
+            # which is an error in distributed training
             x = x + 0.0 * sum(p.sum() for p in self.relation_blocks.parameters())
         cls_score = self.fc_cls(x) if self.with_cls else None
         bbox_pred = self.fc_reg(x) if self.with_reg else None

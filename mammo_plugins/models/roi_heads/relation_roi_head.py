@@ -1,4 +1,4 @@
-"""The RoI head that looks at the partner view."""
+"""RoI head that relates RoIs to those of the auxiliary view."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -25,13 +25,14 @@ NUM_GEOMETRY = dict(nipple=3, image_centre=3, shape_location=4)
 
 
 class AuxiliaryViews(NamedTuple):
-    """The auxiliary views of a batch, of the samples that have one.
+    """Auxiliary views of those samples of a batch that have one.
 
     Attributes:
         feats (tuple[Tensor]): Feature levels, each (M, C, h, w).
-        proposals (list[InstanceData]): M, best first.
-        samples (list[DetDataSample]): M.
-        rows (Sequence[int]): Which main view of the batch each belongs to, rising.
+        proposals (list[InstanceData]): Proposals of the M views, best first.
+        samples (list[DetDataSample]): Samples of the M views.
+        rows (Sequence[int]): Indices of the main views that they belong to, in
+            ascending order.
     """
 
     feats: tuple[Tensor, ...]
@@ -41,10 +42,10 @@ class AuxiliaryViews(NamedTuple):
 
 
 class _PairedFeatures(tuple):
-    """Feature levels of the main views that bring along the auxiliary views.
+    """Feature levels of the main views, with the auxiliary views attached.
 
-    mmdet's RoI heads hand features through to where RoIs are extracted; this takes
-    the auxiliary views the same way.
+    mmdet's RoI heads pass features through to the RoI extraction; this passes the
+    auxiliary views along with them.
     """
 
     def __new__(
@@ -69,26 +70,26 @@ class RelationRoIHead(BatchedRoIHead):
     """RoI head of IpsiDualNet (MommiNet-v2, section 3.5).
 
     Relation blocks relate the RoIs of the main view to the best proposals of the
-    auxiliary view, whose RoI features come from the same layers. A sample without
-    auxiliary view, without proposals in it, or, for ``geometry='nipple'``, without
-    nipple in either view is treated as by :class:`BatchedRoIHead`.
+    auxiliary view, whose RoI features come from the same layers. A sample without an
+    auxiliary view, without proposals in it or, with ``geometry='nipple'``, without a
+    nipple in either view is processed as by :class:`BatchedRoIHead`.
 
-    With ``num_relation_blocks=(0, 0)`` in the ``bbox_head`` both views' RoI features
-    are concatenated after RoIAlign, 'IpsiDualNet w/o Relation Blocks' of tables 2 and
-    3. Where the auxiliary view is aligned is not in the paper. It is taken to be at
-    the main view's RoIs, scaled to the size of the auxiliary view; a missing view
-    is zeros.
+    With ``num_relation_blocks=(0, 0)`` in the ``bbox_head``, both views' RoI features
+    are concatenated after RoIAlign: 'IpsiDualNet w/o Relation Blocks' of tables 2 and
+    3. The paper does not state which RoIs are used in the auxiliary view. Here they are
+    the main view's RoIs, scaled to the size of the auxiliary view. Features of a
+    missing view are zero.
 
     Args:
-        geometry (str): What compares the place and size of RoIs (table 4):
-            'nipple', the distance from the nipple; 'shape_location', as in Ma et
-            al., 2019; or 'image_centre', the distance from the centre of the
-            image. Defaults to 'nipple'.
-        num_auxiliary (int): Number of auxiliary proposals, the best. The paper
-            does not give it. Defaults to 300.
+        geometry (str): How to compare the position and size of RoIs (table 4):
+            'nipple', the distance from the nipple; 'shape_location', as in Ma et al.,
+            2019; or 'image_centre', the distance from the centre of the image. Defaults
+            to 'nipple'.
+        num_auxiliary (int): Number of auxiliary proposals, best first. The paper does
+            not state it. Defaults to 300.
         *args: As in :class:`BatchedRoIHead`.
-        **kwargs: As in :class:`BatchedRoIHead`, the ``bbox_head`` a
-            :class:`RelationBBoxHead`.
+        **kwargs: As in :class:`BatchedRoIHead`, with a :class:`RelationBBoxHead` as
+            ``bbox_head``.
     """
 
     def __init__(
@@ -110,8 +111,8 @@ class RelationRoIHead(BatchedRoIHead):
 
         Args:
             bbox_roi_extractor (dict): Its config.
-            bbox_head (dict): Config of a :class:`RelationBBoxHead`, which is told
-                ``num_geometry``.
+            bbox_head (dict): Config of a :class:`RelationBBoxHead`; ``num_geometry`` is
+                set here.
         """
         super().init_bbox_head(
             bbox_roi_extractor,
@@ -142,8 +143,7 @@ class RelationRoIHead(BatchedRoIHead):
             x (tuple[Tensor]): Feature levels of the main views.
             rpn_results_list (list[InstanceData]): Their proposals.
             batch_data_samples (list[DetDataSample]): Their data samples.
-            auxiliary (AuxiliaryViews, optional): The auxiliary views that there
-                are.
+            auxiliary (AuxiliaryViews, optional): The auxiliary views that exist.
 
         Returns:
             dict[str, Tensor]: As in the parent.
@@ -159,7 +159,7 @@ class RelationRoIHead(BatchedRoIHead):
         rescale: bool = False,
         auxiliary: AuxiliaryViews | None = None,
     ) -> InstanceList:
-        """Detect in the main views; arguments as in :meth:`loss`, and
+        """Detect in the main views; other arguments as in :meth:`loss`.
 
         Args:
             rescale (bool): Whether boxes are divided by ``scale_factor``.
@@ -183,11 +183,11 @@ class RelationRoIHead(BatchedRoIHead):
     def _related(
         self, x: _PairedFeatures, rois: Tensor
     ) -> tuple[Tensor | None, list[Relation]]:
-        """Extract the auxiliary RoIs and compare their geometry with the main's.
+        """Extract the auxiliary RoIs and compare their geometry with the main ones.
 
         Args:
             x (_PairedFeatures): Features.
-            rois (Tensor): Of the main views, (K, 5), image after image.
+            rois (Tensor): RoIs of the main views, (K, 5), image by image.
 
         Returns:
             tuple: RoI features (L, C, H, W) of the auxiliary views, ``None`` if
@@ -244,7 +244,7 @@ class RelationRoIHead(BatchedRoIHead):
         for view_boxes, sample, (fx, fy) in zip(
             (main_boxes, aux_boxes), (main, auxiliary), factors
         ):
-            view_boxes = view_boxes.float()  # pixels beyond 2048 are even in half
+            view_boxes = view_boxes.float()  # half precision rounds pixels above 2048
             boxes.append(
                 view_boxes * to_device([fx, fy, fx, fy], view_boxes, view_boxes.dtype)
             )
@@ -258,15 +258,15 @@ class RelationRoIHead(BatchedRoIHead):
         return nipple_geometry(boxes[0], points[0], boxes[1], points[1])
 
     def _aligned(self, x: _PairedFeatures, rois: Tensor, feats: Tensor) -> Tensor:
-        """Extract the auxiliary views at the main RoIs, zeros where there are none.
+        """Extract auxiliary features at the main RoIs, zero without an auxiliary view.
 
         Args:
             x (_PairedFeatures): Features.
-            rois (Tensor): Of the main views, (K, 5).
+            rois (Tensor): RoIs of the main views, (K, 5).
             feats (Tensor): Their RoI features, (K, C, H, W).
 
         Returns:
-            Tensor: As ``feats``.
+            Tensor: Of the same shape as ``feats``.
         """
         aligned = torch.zeros_like(feats)
         if x.auxiliary is None or not len(x.auxiliary.rows):
@@ -280,7 +280,7 @@ class RelationRoIHead(BatchedRoIHead):
                 )
             )
             scales[row] = [m + 1.0, width, height, width, height]
-        # by main view, the auxiliary one's number, from 1, and its scale
+        # for each main view the number of the auxiliary view, from 1, and its scale
         scales = to_device(scales, rois, rois.dtype)[rois[:, 0].long()]
         found = scales[:, 0].nonzero()[:, 0]
         scaled = torch.cat([scales[:, :1] - 1, rois[:, 1:] * scales[:, 1:]], dim=1)

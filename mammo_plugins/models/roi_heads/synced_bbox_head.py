@@ -1,4 +1,4 @@
-"""The box head whose classification learns in every process."""
+"""Box head that computes a classification loss in every process."""
 
 from mmdet.models import Shared2FCBBoxHead
 from mmdet.models.losses import accuracy
@@ -10,16 +10,16 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class SyncedBBoxHead(Shared2FCBBoxHead):
-    """Two shared fully connected layers and two outputs, for several processes.
+    """Box head of two shared fully connected layers, for several processes.
 
-    mmdet's ``BBoxHead`` asks its classification loss only where there are RoIs. A
-    process without any (normal images, of which the RPN proposes nothing) then neither
-    takes part in the mean over processes of :class:`RoIFocalLoss` nor has a gradient
-    for ``fc_cls``, and the others wait for it forever. Here it is asked always; of no
-    RoI the loss is 0.
+    mmdet's ``BBoxHead`` computes its classification loss only if there are RoIs. A
+    process without RoIs (normal images for which the RPN proposes nothing) then neither
+    takes part in the mean of :class:`RoIFocalLoss` over the processes nor has a
+    gradient for ``fc_cls``, and the others wait for it forever. Here the loss is always
+    computed; without RoIs it is 0.
 
-    Losses are computed in float32. Boxes of positive RoIs alone are decoded, and
-    numbers of RoIs stay on the device, which mmdet waits for at each.
+    Losses are computed in float32. Only boxes of positive RoIs are decoded. Counts of
+    RoIs stay on the device, whereas mmdet waits for each of them.
     """
 
     def loss(
@@ -36,7 +36,7 @@ class SyncedBBoxHead(Shared2FCBBoxHead):
         """Compute the losses; arguments as in the parent.
 
         Returns:
-            dict[str, Tensor]: As in the parent; ``loss_cls`` is always there.
+            dict[str, Tensor]: As in the parent; ``loss_cls`` is always included.
         """
         losses = {}
         if cls_score is not None:
@@ -61,7 +61,7 @@ class SyncedBBoxHead(Shared2FCBBoxHead):
                     else dict(acc=accuracy(cls_score, labels))
                 )
         if bbox_pred is not None:
-            # that of its class for each RoI on an object
+            # for each RoI on an object, the box of its class
             rows = ((labels >= 0) & (labels < self.num_classes)).nonzero()[:, 0]
             if not self.reg_class_agnostic:
                 bbox_pred = bbox_pred.unflatten(1, (self.num_classes, -1))[

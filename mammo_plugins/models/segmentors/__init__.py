@@ -1,4 +1,4 @@
-"""Networks that draw maps of lesions."""
+"""Networks that segment lesions."""
 
 from .asymmetry_sensitive_segmentor import AsymmetrySensitiveSegmentor
 from .bi_dual_net import BiDualNet

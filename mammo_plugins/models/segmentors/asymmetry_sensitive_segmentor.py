@@ -15,7 +15,7 @@ from mammo_plugins.structures import LATERALITIES, VIEWS, other_laterality
 
 
 class _Decoder(nn.Module):
-    """Back to full resolution, with the encoder's features beside (TransUNet's)."""
+    """Decoder to full resolution with skip connections (as in TransUNet)."""
 
     def __init__(self, in_channels: int, skips: Sequence[int], num_groups: int) -> None:
         super().__init__()
@@ -41,30 +41,32 @@ class _Decoder(nn.Module):
 
 @MODELS.register_module()
 class AsymmetrySensitiveSegmentor(ExamSegmentor):
-    """Masses in CC and MLO, seen against the other breast (NaFV-Net).
+    """Segmentation of masses in CC and MLO, compared with the other breast (NaFV-Net).
 
-    "The Breast Mass Segmentation": a convolutional encoder with asymmetry gates
+    "The Breast Mass Segmentation" has a convolutional encoder with asymmetry gates
     (eqs. 1 to 3), tokens with positions, self-attention and cross-attention between the
-    projections in parallel (eqs. 4 to 7), a decoder to full resolution.
+    projections in parallel (eqs. 4 to 7), and a decoder to full resolution.
 
-    Each side is taken for the affected one in turn, the other for the unaffected one:
-    the network so learns that a breast without a mass has none, by which it tells the
-    sides apart in :meth:`predict`. The paper shows it the affected side alone and does
-    not say how the side is known in tests.
+    Each side in turn is treated as the affected one, the other as the unaffected one.
+    The network thus learns to segment nothing in a breast without a mass, which
+    identifies the affected side in :meth:`predict`. In the paper, the network sees only
+    the affected side; the paper does not state how that side is known in tests.
 
-    The paper names no loss: binary cross entropy and Dice, as TransUNet's.
+    The paper names no loss. Here it is binary cross entropy and Dice, as in TransUNet.
 
     Args:
-        num_tokens (int): Places of the features, (H / 8) (W / 8) of the images.
-        in_channels (int): Of the images. Defaults to 1.
-        channels (Sequence[int]): Of the encoder's blocks. Defaults to (64, 128, 256).
-        embed_dims (int): Of tokens. Defaults to 256.
-        num_layers (int): Of each attention. Defaults to 4.
+        num_tokens (int): Positions of the feature map, (H / 8) (W / 8) for images of
+            size (H, W).
+        in_channels (int): Channels of the images. Defaults to 1.
+        channels (Sequence[int]): Channels of the encoder's blocks. Defaults to
+            (64, 128, 256).
+        embed_dims (int): Channels of the tokens. Defaults to 256.
+        num_layers (int): Layers of each kind of attention. Defaults to 4.
         num_heads (int): Defaults to 8.
-        gated (bool): Whether the other side is looked at; without, row 1 of table 3,
-            without asymmetry sensitivity. Defaults to True.
-        attentions (Sequence[str]): 'self', 'cross' or both; none is row 2 of table 3,
-            without attention. Defaults to both.
+        gated (bool): Whether to use the other side. False is row 1 of table 3, without
+            asymmetry sensitivity. Defaults to True.
+        attentions (Sequence[str]): 'self', 'cross' or both. An empty sequence is row 2
+            of table 3, without attention. Defaults to both.
         **kwargs: As in :class:`ExamSegmentor`.
     """
 
@@ -98,11 +100,11 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         self.decoder = _Decoder(deepest, channels[:-1], num_groups=8)
 
     def logits(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute logits, each side taken for the affected one in turn.
+        """Compute logits with each side in turn as the affected one.
 
         As in :meth:`ExamSegmentor.logits`.
         """
-        # both sides in one run: R beside L, then L beside R
+        # both sides in one pass: R against L, then L against R
         sides = [
             ViewBatch.whole(
                 {

@@ -1,4 +1,4 @@
-"""BiDualNet: masses on a mammogram, with the other breast beside it."""
+"""BiDualNet: segmentation of masses by comparison with the other breast."""
 
 from collections.abc import Hashable, Sequence
 
@@ -17,29 +17,27 @@ from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 @MODELS.register_module()
 class BiDualNet(BaseDetector):
-    """Segmentation of masses on a main image by symmetry with an auxiliary one.
+    """Segmentation of masses in a main image by symmetry with an auxiliary one.
 
     BiDualNet-v2 of MommiNet-v2 (section 3.4) with :class:`SiameseHRNet` and
     :class:`HRNetV2Head`; the original BiDualNet with :class:`SiameseResNet` and
-    :class:`ASPPHead`. Samples whose auxiliary image is missing go through
-    unfused; where none has one, this is the single-view network of table 6.
-
-    Boxes are found on the map by
+    :class:`ASPPHead`. Samples without an auxiliary image are not fused; if no sample
+    has one, this is the single-view network of table 6. Boxes are found in the map by
     :func:`~mammo_plugins.models.utils.map_to_boxes`.
 
-    With ``register_features`` the other breast's features are registered where they
-    are concatenated, not its image. The paper registers images; but then each of an
-    exam's views takes another pass of the shared stages for the other breast's warped
-    image, while features as they are serve both breasts.
+    With ``register_features``, the other breast's features are registered before
+    concatenation, instead of its image. The paper registers images. Each view of an
+    exam then needs another pass of the shared stages for the other breast's warped
+    image, whereas unregistered features can be used for both breasts.
 
     Args:
         backbone (dict): Called as ``backbone(main)`` or
             ``backbone(main, auxiliary, rows)``.
         decode_head (dict): A :class:`LesionMapHead`.
         auxiliary (str, optional): The auxiliary view's name in a sample, already
-            registered onto the main view. ``None`` leaves it out even where there
-            is one, for a backbone of one input. Defaults to 'bilateral'.
-        register_features (bool): Whether the auxiliary image comes as it is, from
+            registered onto the main view. ``None`` never uses one, for a backbone with
+            one input. Defaults to 'bilateral'.
+        register_features (bool): Whether the auxiliary image is not registered, as from
             ``RegisterContralateral(register_features=True)``. Defaults to False, as in
             the paper.
         test_cfg (dict, optional): Arguments of ``map_to_boxes``. Defaults to
@@ -78,7 +76,7 @@ class BiDualNet(BaseDetector):
         Args:
             main (Tensor): (N, C, H, W).
             auxiliary (Tensor, optional): (n, C, H, W).
-            rows (list[int], optional): The n rows of ``main`` it belongs to.
+            rows (list[int], optional): The n rows of ``main`` that it belongs to.
             places (Tensor, optional): As in :class:`SiameseHRNet`'s ``forward``.
         """
         if auxiliary is None:
@@ -93,7 +91,7 @@ class BiDualNet(BaseDetector):
         """Compute logits of a batch.
 
         Args:
-            inputs (dict[str, Tensor]): By view (n, C, H, W), n the samples that
+            inputs (dict[str, Tensor]): By view (n, C, H, W), for the n samples that
                 have it.
             data_samples (list[:obj:`MultiViewDataSample`]): N samples.
 
@@ -118,10 +116,10 @@ class BiDualNet(BaseDetector):
         main: Tensor,
         auxiliary: Tensor,
     ) -> Tensor | None:
-        """Return where features are to be taken from; ``None`` for registered images.
+        """Return positions to sample features at; ``None`` for registered images.
 
         Raises:
-            ValueError: If the pipeline has not registered as this model expects.
+            ValueError: If the pipeline's registration is not what this model expects.
         """
         for sample in data_samples:
             if ('contralateral_maps' in sample.main) != self.register_features:
@@ -162,8 +160,8 @@ class BiDualNet(BaseDetector):
         """Compute probabilities of mass at the inputs' resolution (Bi-prob-map).
 
         Args:
-            main (Tensor): (N, C, H, W), sides multiples of 32.
-            auxiliary (Tensor, optional): The same shape, registered.
+            main (Tensor): (N, C, H, W), H and W multiples of 32.
+            auxiliary (Tensor, optional): Of the same shape, registered.
 
         Returns:
             Tensor: (N, 1, H, W) in [0, 1].
@@ -178,14 +176,14 @@ class BiDualNet(BaseDetector):
         sample: MultiViewDataSample,
         encoded: dict[Hashable, tuple],
     ) -> Tensor:
-        """Compute the Bi-prob-map of one sample of a batch, by its own size.
+        """Compute the Bi-prob-map of one sample of a batch, at its own size.
 
         Args:
-            batch (ViewBatch): Of the main and the auxiliary view.
-            i (int): Which sample.
-            sample (:obj:`MultiViewDataSample`): It.
-            encoded (dict): What was encoded of the batch's images before, by
-                :func:`~mammo_plugins.models.multi_view.view_key`; filled here, if
+            batch (ViewBatch): The main and auxiliary views.
+            i (int): Index of the sample.
+            sample (:obj:`MultiViewDataSample`): The sample.
+            encoded (dict): Images of the batch encoded so far, by
+                :func:`~mammo_plugins.models.multi_view.view_key`; extended here if
                 features are registered.
 
         Returns:
@@ -195,7 +193,7 @@ class BiDualNet(BaseDetector):
         other = sample.get(self.auxiliary) if self.auxiliary else None
         if other is None:
             return self.probability_map(main)
-        # a registered image is as large as the main one
+        # a registered image has the main image's size
         like = other if self.register_features else sample.main
         auxiliary = batch.own_image(i, self.auxiliary, like)
         places = self._places([sample], main, auxiliary)
@@ -217,7 +215,7 @@ class BiDualNet(BaseDetector):
         data_samples: list[MultiViewDataSample],
         rescale: bool = True,
     ) -> list[DetDataSample]:
-        """Find masses on the main images, each by itself.
+        """Find masses in the main images, one at a time.
 
         Args:
             inputs (dict[str, Tensor]): As in :meth:`_forward`.

@@ -1,4 +1,4 @@
-"""What networks that segment masses in the four views of an exam share."""
+"""Base class of networks that segment masses in the four views of an exam."""
 
 import torch
 from mmdet.structures import DetDataSample
@@ -22,7 +22,7 @@ def drawn_map(view: DetDataSample) -> Tensor:
     """Return the map of a view's lesions, (1, H, W): 1 in masses, 255 ignored.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If the view has no map.
     """
     if 'gt_sem_seg' not in view:
         raise ValueError(
@@ -33,10 +33,10 @@ def drawn_map(view: DetDataSample) -> Tensor:
 
 
 def mass_logits(in_channels: int) -> nn.Conv2d:
-    """Return a network's last layer, one channel; at first all probabilities are low.
+    """Return a network's last layer, with one channel and low initial probabilities.
 
-    Masses are rare: its bias begins as that of Lin et al. (2017, 4.1). NaFV-Net does
-    not say how it begins.
+    Masses are rare, so the bias is initialized as in Lin et al. (2017, 4.1). NaFV-Net
+    does not state an initialization.
     """
     layer = nn.Conv2d(in_channels, 1, 1)
     nn.init.constant_(layer.bias, bias_init_with_prob(_MASS_AT_FIRST))
@@ -44,23 +44,23 @@ def mass_logits(in_channels: int) -> nn.Conv2d:
 
 
 class ExamSegmentor(MultiViewModel):
-    """Base of networks that segment masses in CC and MLO of both breasts.
+    """Base class of networks that segment masses in CC and MLO of both breasts.
 
-    A subclass has :meth:`logits`. All four views have to be there.
+    A subclass implements :meth:`logits`. All four views must exist.
 
-    NaFV-Net names no loss: binary cross entropy over all pixels and Dice, after
-    TransUNet; that both have weight 1 and that Dice is of the views with a mass is
-    ours.
+    NaFV-Net names no loss. Here it is binary cross entropy over all pixels and Dice, as
+    in TransUNet. Weights of 1 for both and Dice over only the views with a mass are our
+    choice.
 
     Args:
-        modality (str, optional): Of the views, 'CEM-RC' for recombined images.
+        modality (str, optional): Modality of the views, 'CEM-RC' for recombined images.
             Defaults to ``None`` for data of one modality.
-        loss_dice (dict): Of probabilities. Defaults to mmdet's ``DiceLoss``.
+        loss_dice (dict): Loss of the probabilities. Defaults to mmdet's ``DiceLoss``.
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
-    # a map of lesions of any kind: the data may have one class
+    # the map does not distinguish kinds of lesions: the data may have one class
     num_classes = 1
 
     def __init__(
@@ -83,14 +83,14 @@ class ExamSegmentor(MultiViewModel):
         return [sample.get(self.view_name(side, projection)) for projection in VIEWS]
 
     def segmented_area(self, sample: MultiViewDataSample, side: str) -> int:
-        """Return how many pixels :meth:`predict` has found of mass in a side."""
+        """Return the number of mass pixels that :meth:`predict` found in a side."""
         return sum(
             int(view.pred_sem_seg.sem_seg.sum()) for view in self.views_of(sample, side)
         )
 
     @property
     def view_names(self) -> list[str]:
-        """list[str]: Of the views that are segmented."""
+        """list[str]: Names of the views that are segmented."""
         return [
             self.view_name(side, projection)
             for side in LATERALITIES
@@ -105,8 +105,8 @@ class ExamSegmentor(MultiViewModel):
         """Compute logits of mass.
 
         Args:
-            inputs (dict[str, Tensor]): By view, (N, C, H, W), breasts facing the same
-                way, of the size that the network is for.
+            inputs (dict[str, Tensor]): By view, (N, C, H, W), with breasts facing the
+                same way, of the size that the network is built for.
 
         Returns:
             dict[str, Tensor]: By view, (N, 1, H, W).
@@ -138,7 +138,7 @@ class ExamSegmentor(MultiViewModel):
             ),
             known.sum(),
         )
-        # Dice of a view without a mass would be that of noise: masses alone
+        # without a mass, Dice would be that of noise: use only views with one
         seen = ((target == 1) & known).flatten(1).any(dim=1)
         # all processes divide by the same, so that views weigh alike
         number = reduce_mean(seen.sum().float())
@@ -160,9 +160,9 @@ class ExamSegmentor(MultiViewModel):
 
         Returns:
             list[:obj:`MultiViewDataSample`]: The samples, their views with
-            ``pred_sem_seg``: ``sem_seg`` (1, H, W), 1 in masses, and ``probability``
-            of the same size; metainfo ``affected_side`` is the side with more pixels of
-            mass, 'R' if they have as many, or ``None`` if neither has any.
+            ``pred_sem_seg``: ``sem_seg`` (1, H, W), 1 in masses, and ``probability`` of
+            the same size; metainfo ``affected_side`` is the side with more mass pixels,
+            'R' if both have the same number, or ``None`` if neither has any.
         """
         found = {name: part.sigmoid() for name, part in self.logits(inputs).items()}
         for i, sample in enumerate(data_samples):

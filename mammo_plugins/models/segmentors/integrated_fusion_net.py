@@ -1,4 +1,4 @@
-"""The network that joins ipsilateral and bilateral analysis."""
+"""Network that combines ipsilateral and bilateral analysis."""
 
 from collections.abc import Sequence
 
@@ -17,24 +17,24 @@ from mammo_plugins.registry import MODELS
 class IntegratedFusionNet(LesionMapHead):
     """Integrated fusion network (v2) of MommiNet-v2 (section 3.6, figure 5).
 
-    The main image and the probability maps of both branches are the three channels
-    of its input, the first concatenation. Convolutions and max-pooling bring them
-    to stride 32. On the way up, at strides 16, 8 and 4, they are concatenated in
-    the manner of a U-Net with the way down and with features of the frozen
-    backbone of IpsiDualNet, the second concatenation.
+    The three channels of its input are the main image and the probability maps of both
+    branches (first concatenation). Convolutions and max-pooling reduce them to stride
+    32. In the decoder, at strides 16, 8 and 4, they are concatenated, as in a U-Net,
+    with the encoder's features and with features of IpsiDualNet's frozen backbone
+    (second concatenation).
 
-    The paper leaves open, and this is chosen here: two convolutions a level, with
-    group norm, as batches are of one image, and ReLU; the first one has stride 2, to
-    spare memory at 3000 x 1500;
-    the features are reduced by 1 x 1 convolutions to the channels of their level;
-    those of stride 32 are concatenated at the bottom; bilinear upsampling; logits
-    at stride 4.
+    The paper does not state the following, which is our choice. Each level has two
+    convolutions with ReLU and with group norm, because batches have one image. The
+    first convolution has stride 2, to save memory at 3000 x 1500. The backbone's
+    features are reduced by 1 x 1 convolutions to the channels of their level. Those of
+    stride 32 are concatenated at the bottom. Upsampling is bilinear, and logits are at
+    stride 4.
 
     Args:
         feature_channels (Sequence[int]): Channels of the backbone's features at
             strides 4, 8, 16, 32. Defaults to those of HRNet-W48.
-        channels (Sequence[int]): Channels here at these strides. Defaults to (32,
-            64, 128, 256).
+        channels (Sequence[int]): Channels of this network at these strides. Defaults to
+            (32, 64, 128, 256).
         norm_cfg (dict): Defaults to group norm of 8 groups.
         **kwargs: As in :class:`LesionMapHead`.
     """
@@ -77,7 +77,7 @@ class IntegratedFusionNet(LesionMapHead):
         self.reduce = nn.ModuleList(
             conv(theirs, ours, 1) for theirs, ours in zip(feature_channels, channels)
         )
-        # a level takes: the way down, the features, the level below
+        # input of a level: the encoder's output, the features, the level below
         self.up = nn.ModuleList(
             two_convs(2 * here + below, here)
             for here, below in zip(channels, (*channels[1:], 0))
@@ -93,12 +93,12 @@ class IntegratedFusionNet(LesionMapHead):
         """Compute logits.
 
         Args:
-            image (Tensor): The main image, (N, C, H, W), grey: the first channel is
-                taken. H and W are multiples of 32.
-            ipsi_map (Tensor): (N, 1, H, W), probabilities by the ipsilateral view.
-            bi_map (Tensor): (N, 1, H, W), by the bilateral view.
-            features (Sequence[Tensor]): Of the backbone for ``image``, by level
-                (N, C, h, w), strides 4, 8, 16, 32. No gradient goes back.
+            image (Tensor): The main image, (N, C, H, W), grey: only the first channel
+                is used. H and W are multiples of 32.
+            ipsi_map (Tensor): (N, 1, H, W), probabilities of the ipsilateral branch.
+            bi_map (Tensor): (N, 1, H, W), probabilities of the bilateral branch.
+            features (Sequence[Tensor]): Backbone features of ``image``, by level
+                (N, C, h, w), strides 4, 8, 16, 32. They get no gradient.
 
         Returns:
             Tensor: (N, 1, H / 4, W / 4).
@@ -135,7 +135,7 @@ class IntegratedFusionNet(LesionMapHead):
 
         Args:
             image, ipsi_map, bi_map, features: As in :meth:`forward`.
-            data_samples (Sequence[DetDataSample]): Of the main views, with
+            data_samples (Sequence[DetDataSample]): Samples of the main views, with
                 ``gt_sem_seg``.
         """
         return self.loss_by_logits(

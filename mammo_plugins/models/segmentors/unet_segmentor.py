@@ -1,4 +1,4 @@
-"""U-Net on each view by itself."""
+"""Segmentation of each view by itself with U-Net."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class UNetSegmentor(ExamSegmentor):
-    """The baseline of NaFV-Net's table 2: U-Net, views unseen by each other.
+    """Baseline of NaFV-Net's table 2: U-Net on each view by itself.
 
     Args:
         in_channels, base_channels, num_levels (int): As in :class:`UNet`.

@@ -1,4 +1,4 @@
-"""Random samples of all images of a batch at once."""
+"""Random sampling for all images of a batch at once."""
 
 import torch
 from mmdet.models.task_modules import RandomSampler
@@ -6,19 +6,20 @@ from torch import Tensor
 
 
 def sample_batch(sampler: RandomSampler, gt_inds: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose positives and negatives as a ``RandomSampler`` does, on the device.
+    """Sample positives and negatives like a ``RandomSampler``, on the device.
 
-    Of equal numbers of boxes every subset is as likely. Random numbers come from the
-    device's generator, not, as mmdet's, from that of the CPU.
+    All subsets of the same size are equally likely. Random numbers come from the
+    device's generator, unlike mmdet's, which come from that of the CPU.
 
     Args:
-        sampler (RandomSampler): Its ``num``, ``pos_fraction`` and ``neg_pos_ub``.
-        gt_inds (Tensor): (B, N), 1 and more for a ground truth, 0 for background, -1
-            for boxes that are not to be chosen.
+        sampler (RandomSampler): Its ``num``, ``pos_fraction`` and ``neg_pos_ub`` are
+            used.
+        gt_inds (Tensor): (B, N), 1 or more for a ground truth, 0 for background, -1 for
+            boxes that must not be sampled.
 
     Returns:
-        tuple: (B, S) columns of ``gt_inds``, positives first, and (B, S) bool, which
-        of them are chosen; the others fill up.
+        tuple: (B, S) columns of ``gt_inds``, positives first, and (B, S) bool, True for
+        those that are sampled; the others are padding.
     """
     keys = torch.rand(gt_inds.shape, device=gt_inds.device)
     numbers = gt_inds.size(1)

@@ -1,4 +1,4 @@
-"""An assigner that leaves regions to be ignored out of every image."""
+"""Assigner that leaves out ignored regions in all images."""
 
 import torch
 from mmdet.models.task_modules import AssignResult, MaxIoUAssigner
@@ -10,10 +10,11 @@ from mammo_plugins.registry import TASK_UTILS
 
 @TASK_UTILS.register_module()
 class IgnoringMaxIoUAssigner(MaxIoUAssigner):
-    """mmdet's ``MaxIoUAssigner``, which ignores regions in images without a lesion too.
+    """mmdet's ``MaxIoUAssigner`` with ignored regions in normal images, too.
 
-    The parent takes every box of an image without ground truth for background, also
-    those in regions to be ignored (``ExamDataset.ignored_classes``, COCO's ``iscrowd``).
+    In an image without ground truth, the parent treats every box as background,
+    including those in regions to ignore (``ExamDataset.ignored_classes``, COCO's
+    ``iscrowd``).
 
     Args:
         **kwargs: As in mmdet.
@@ -29,8 +30,8 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
         """Assign; arguments as in the parent.
 
         Returns:
-            AssignResult: ``gt_inds`` is -1 where a box lies in a region to be ignored
-            by more than ``ignore_iof_thr``.
+            AssignResult: ``gt_inds`` is -1 for boxes that lie in a region to ignore by
+            more than ``ignore_iof_thr``.
         """
         result = super().assign(
             pred_instances, gt_instances, gt_instances_ignore, **kwargs
@@ -54,7 +55,7 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
 
     @property
     def takes_batches(self) -> bool:
-        """bool: Whether :meth:`assign_batch` does all that the settings ask for."""
+        """bool: Whether :meth:`assign_batch` supports all settings."""
         return self.gpu_assign_thr <= 0 and self.perm_repeat_gt_cfg is None
 
     @torch.no_grad()
@@ -67,27 +68,27 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
         is_ignored: Tensor | None = None,
         valid: Tensor | None = None,
     ) -> Tensor:
-        """Assign in all images of a batch at once, without waiting for the device.
+        """Assign boxes in all images of a batch, without waiting for the device.
 
         Args:
-            priors (Tensor): (N, 4) of every image or (B, N, 4) of each, float32.
-            gt_bboxes (Tensor): (B, G, 4), G > 0, padded to the most of an image.
-            is_gt (Tensor): (B, G) bool, what is no padding.
-            ignored (Tensor, optional): (B, I, 4) regions to be ignored, padded.
-            is_ignored (Tensor, optional): (B, I) bool.
-            valid (Tensor, optional): (B, N) bool, the priors that there are; the others
-                take no part. Defaults to all.
+            priors (Tensor): (N, 4), the same for every image, or (B, N, 4), float32.
+            gt_bboxes (Tensor): (B, G, 4), G > 0, padded to the largest number per
+                image.
+            is_gt (Tensor): (B, G) bool, False for padding.
+            ignored (Tensor, optional): (B, I, 4) regions to ignore, padded.
+            is_ignored (Tensor, optional): (B, I) bool, False for padding.
+            valid (Tensor, optional): (B, N) bool, the priors to use. Defaults to all.
 
         Returns:
-            Tensor: (B, N) of int64, as ``gt_inds`` of :meth:`assign`: 1 and more for
-            a ground truth, 0 for background, -1 for neither, nor valid.
+            Tensor: (B, N) int64, as ``gt_inds`` of :meth:`assign`: 1 or more for a
+            ground truth, 0 for background, -1 for neither or not valid.
         """
-        # each coordinate together in memory, which overlaps are several times faster on
+        # coordinates contiguous in memory: overlaps are then several times faster
         priors = priors.mT.contiguous().mT.expand(len(gt_bboxes), -1, -1)
         left_out = self._left_out(priors, ignored, is_ignored)
         if valid is not None:
             left_out = left_out | ~valid
-        # below every overlap, so that no prior is closest to padding
+        # lower than any overlap, so that no prior is closest to padding
         overlaps = (
             self.iou_calculator(gt_bboxes, priors)
             .masked_fill_(~is_gt[..., None], -2)
@@ -112,7 +113,7 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
     def _left_out(
         self, priors: Tensor, ignored: Tensor | None, is_ignored: Tensor | None
     ) -> Tensor:
-        """Return which priors lie in regions to be ignored, (B, N) bool."""
+        """Return which priors lie in regions to ignore, (B, N) bool."""
         if self.ignore_iof_thr <= 0 or ignored is None:
             return priors.new_zeros(priors.shape[:2], dtype=torch.bool)
         if self.ignore_wrt_candidates:
@@ -123,7 +124,7 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
         return shares.amax(dim=1) > self.ignore_iof_thr
 
     def _low_quality(self, overlaps: Tensor, is_gt: Tensor) -> Tensor:
-        """Return the last ground truth a prior is the best for, (B, N); 0 for none."""
+        """Return the last ground truth a prior is best for, (B, N); 0 for none."""
         best, nearest = overlaps.max(dim=2, keepdim=True)
         numbers = torch.arange(overlaps.size(2), device=overlaps.device)
         matches = overlaps == best if self.gt_max_assign_all else numbers == nearest

@@ -1,4 +1,4 @@
-"""One prediction of several models and of flipped images, as in mmdet."""
+"""Joint predictions of several models and of flipped images, as in mmdet."""
 
 from .ensemble_model import EnsembleModel
 

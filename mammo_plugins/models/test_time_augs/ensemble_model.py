@@ -1,4 +1,4 @@
-"""Several models, each on an image and its mirror images, as one."""
+"""Ensembles of models, also on flipped images."""
 
 import copy
 from collections.abc import Sequence
@@ -20,30 +20,30 @@ from mammo_plugins.structures.multi_view_data_sample import (
 
 from .flips import MAPS, flipped_batch, unflip
 
-_MEANS = ('malignancy', 'birads_score')  # of patches, by MalignancyHead
+_MEANS = ('malignancy', 'birads_score')  # of patches, from MalignancyHead
 
 
 @MODELS.register_module()
 class EnsembleModel(BaseTTAModel):
-    """Models of one config, whose predictions become one.
+    """Ensemble of models of one config, with merged predictions.
 
-    As mmdet's ``DetTTAModel`` and mmpretrain's ``AverageClsScoreTTA``, on batches as
-    the test pipeline makes them: images are flipped here, all views of a sample the
-    same way, nipples with them. Boxes are fused by
-    :func:`~mammo_plugins.evaluation.functional.weighted_boxes_fusion`, what they carry
-    (malignancy, masks, keypoints) by the same weights; probabilities, heat maps and
-    probability maps are means. Labels and masks are those of the means.
+    Like mmdet's ``DetTTAModel`` and mmpretrain's ``AverageClsScoreTTA``, but on batches
+    from the test pipeline: images are flipped here, with their nipples, all views of a
+    sample in the same way. Boxes are fused by
+    :func:`~mammo_plugins.evaluation.functional.weighted_boxes_fusion`, their attributes
+    (malignancy, masks, keypoints) with the same weights. Probabilities, heat maps and
+    probability maps are averaged. Labels and masks are those of the averages.
 
-    Of an exam whose models examined different sides, the side is that of most of those
-    that agree with the mean, and its heat maps are theirs.
+    If the models examined different sides of an exam, the side is that of most models
+    that agree with the mean, and so are the heat maps.
 
     Args:
         module (nn.Module | dict): The first model.
-        others (Sequence[nn.Module]): Further ones. Defaults to none.
-        flips (Sequence[str]): 'horizontal', 'vertical' or 'diagonal', beside the images
-            as they are. A flip that the models were not trained with shows them what
-            they do not know. Defaults to none.
-        iou_thr (float): Of the fusion of boxes. Defaults to 0.55.
+        others (Sequence[nn.Module]): Further models. Defaults to none.
+        flips (Sequence[str]): 'horizontal', 'vertical' or 'diagonal', in addition to
+            the unflipped images. Use only flips that the models were trained with.
+            Defaults to none.
+        iou_thr (float): IoU threshold for the fusion of boxes. Defaults to 0.55.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class EnsembleModel(BaseTTAModel):
         self.iou_thr = iou_thr
 
     def test_step(self, data: dict) -> list[BaseDataElement]:
-        """Return what all predict together.
+        """Return the merged predictions for a batch.
 
         Args:
-            data (dict): A collated batch: ``inputs``, lists of (C, H, W), by view or
-                not, and ``data_samples``.
+            data (dict): A collated batch: ``inputs``, lists of (C, H, W), also by view,
+                and ``data_samples``.
         """
         predictions = []
         for flip in (None, *self.flips):
@@ -82,11 +82,12 @@ class EnsembleModel(BaseTTAModel):
     def merge_preds(
         self, data_samples_list: Sequence[Sequence[BaseDataElement]]
     ) -> list[BaseDataElement]:
-        """Make one prediction of several.
+        """Merge predictions.
 
         Args:
-            data_samples_list (Sequence[Sequence[BaseDataElement]]): Of each sample of
-                the batch what each model predicts, in pixels of the unflipped image.
+            data_samples_list (Sequence[Sequence[BaseDataElement]]): For each sample of
+                the batch, the predictions of each model, in pixels of the unflipped
+                image.
         """
         return [self._merge(samples) for samples in data_samples_list]
 
@@ -106,7 +107,7 @@ class EnsembleModel(BaseTTAModel):
     def _merge_fields(
         self, merged: BaseDataElement, parts: Sequence[BaseDataElement]
     ) -> None:
-        """Put what all say of a view or a sample into ``merged``."""
+        """Merge the predictions for a view or sample into ``merged``."""
         for key in {key for part in parts for key in part.keys()}:
             values = [part.get(key) for part in parts if key in part]
             value: Any
@@ -170,8 +171,8 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
 def _choose_side(
     merged: MultiViewDataSample, samples: Sequence[MultiViewDataSample]
 ) -> None:
-    """Keep the heat maps that speak of the merged label and side."""
-    # the first's own label is the merged one by now, that of its views is not
+    """Keep the heat maps of the merged label and side."""
+    # the first sample's own label is already the merged one, unlike its views'
     own = [
         next((int(v.pred_label) for v in views_of(sample) if 'heat_map' in v), None)
         for sample in samples
@@ -192,7 +193,7 @@ def _choose_side(
 
 
 def _larger_side(sample: MultiViewDataSample) -> str | None:
-    """Return the side with more pixels of mass, as ``ExamSegmentor`` does."""
+    """Return the side with more mass pixels, like ``ExamSegmentor``."""
     areas = dict.fromkeys(LATERALITIES, 0)
     for view in views_of(sample):
         if 'pred_sem_seg' in view:

@@ -1,4 +1,4 @@
-"""Flipping batches for a model, and its predictions back."""
+"""Flipping of batches, and of predictions back."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ MAPS = ('heat_map', 'normal_img', 'abnormal_img')
 
 
 def flipped_batch(data: dict, direction: str) -> dict:
-    """Return a batch with all images flipped, and nipples with them.
+    """Return a batch with flipped images and nipples.
 
     Args:
-        data (dict): A collated batch; the samples in it are changed, images are not.
+        data (dict): A collated batch; its samples are changed, its images are not.
         direction (str): One of ``DIMS``.
     """
     inputs = data['inputs']
@@ -43,13 +43,13 @@ def flipped_batch(data: dict, direction: str) -> dict:
 
 
 def unflip(sample: BaseDataElement, inputs: Any, index: int, direction: str) -> None:
-    """Bring what was predicted of a flipped image to the pixels of the unflipped one.
+    """Map predictions for a flipped image to pixels of the unflipped one.
 
     Args:
-        sample (BaseDataElement): Of a view or of several; changed in place.
-        inputs (dict | list): The batch's, unflipped.
-        index (int): Place of the sample in the batch.
-        direction (str): As it was flipped.
+        sample (BaseDataElement): Sample of one or several views; changed in place.
+        inputs (dict | list): Inputs of the batch, unflipped.
+        index (int): Index of the sample in the batch.
+        direction (str): Direction of the flip.
     """
     for view, image in _with_images(sample, inputs, index):
         for key in MAPS:
@@ -68,7 +68,7 @@ def _with_images(
     """Return each view of a sample with its image (C, H, W)."""
     if isinstance(sample, MultiViewDataSample):
         return [(sample.get(n), inputs[n][index]) for n in sample.view_names]
-    # of a detector of several views the result is the main one's
+    # a multi-view detector's result is that of the main view
     images = inputs['main'] if isinstance(inputs, dict) else inputs
     return [(view, images[index]) for view in views_of(sample)]
 

@@ -1,4 +1,4 @@
-"""Functions that several models use."""
+"""Functions shared by several models."""
 
 from .connected_parts import connected_parts, largest_parts, parts_of
 from .frozen import evaluating, frozen_call

@@ -1,4 +1,4 @@
-"""Connected parts of masks, where the masks are."""
+"""Connected parts of masks, computed on the masks' device."""
 
 from typing import NamedTuple
 
@@ -10,14 +10,15 @@ from torch.nn import functional as F
 def connected_parts(masks: Tensor) -> Tensor:
     """Label parts that are connected by sides or corners.
 
-    Labels spread to neighbours, and what one pixel of a part learns is told to all that
-    have its label, so that few rounds are needed; all on the device of the masks.
+    Labels spread to neighbours. A new label of one pixel is passed on to all pixels
+    with the same old label, so that few rounds are needed. Everything runs on the
+    device of the masks.
 
     Args:
         masks (Tensor): (M, H, W) bool.
 
     Returns:
-        Tensor: (M, H, W) long: the index in H W of a part's first pixel, H W outside.
+        Tensor: (M, H, W) long: flat index of a part's first pixel, H W outside.
     """
     num, height, width = masks.shape
     outside = height * width
@@ -34,13 +35,13 @@ def connected_parts(masks: Tensor) -> Tensor:
 
 
 class Parts(NamedTuple):
-    """Connected parts of M masks, the largest of each first; K is the most of a mask.
+    """Connected parts of M masks, largest first; K is the largest number per mask.
 
     Attributes:
         boxes (Tensor): (M, K, 4) long, (x1, y1, x2, y2) in whole pixels.
-        there (Tensor): (M, K) bool, for the masks with fewer.
-        roots (Tensor): (M, K), which label each has.
-        labels (Tensor): (M, H, W) of :func:`connected_parts`.
+        there (Tensor): (M, K) bool, False where a mask has fewer parts.
+        roots (Tensor): (M, K), label of each part.
+        labels (Tensor): (M, H, W), from :func:`connected_parts`.
     """
 
     boxes: Tensor
@@ -61,7 +62,7 @@ def parts_of(masks: Tensor) -> Parts:
     nothing = labels.new_zeros(num, height * width + 1)
     areas = nothing.scatter_add(1, labels, torch.ones_like(labels))[:, :-1]
     count = int((areas > 0).sum(dim=1).max())
-    # of equal parts that with the first pixel
+    # if parts are equally large, the one with the first pixel
     order = areas * areas.size(1) - torch.arange(areas.size(1), device=areas.device)
     roots = order.topk(count, dim=1).indices
     there = areas.gather(1, roots) > 0
@@ -79,11 +80,11 @@ def parts_of(masks: Tensor) -> Parts:
 
 
 def largest_parts(masks: Tensor, number: int) -> Tensor:
-    """Leave specks out of masks.
+    """Keep only the largest connected parts of masks.
 
     Args:
         masks (Tensor): (M, H, W) bool.
-        number (int): How many connected parts of each mask stay, the largest ones.
+        number (int): Number of connected parts to keep in each mask.
     """
     parts = parts_of(masks)
     kept = torch.zeros_like(masks)

@@ -1,4 +1,4 @@
-"""Running a module as if it were a fixed function."""
+"""Running a module as a fixed function."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ from torch.func import functional_call
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode; each of its parts gets its mode back.
+    """Put a module into evaluation mode and restore the modes of its parts afterwards.
 
-    Parameters still learn, running statistics of batch norms are used and stay as
-    they are.
+    Parameters still get gradients. Running statistics of batch norms are used and left
+    unchanged.
 
     Args:
-        module (nn.Module): For instance one whose norms are in evaluation mode in
-            training, too.
+        module (nn.Module): A module, some parts of which may already be in evaluation
+            mode.
     """
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
@@ -29,15 +29,15 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def frozen_call(module: nn.Module, *inputs: Any) -> Any:
-    """Run a module with its parameters and statistics held.
+    """Run a module with frozen parameters and statistics.
 
-    Gradients reach the inputs alone, and running statistics stay as they are. Used
-    for discriminators when what they judge is trained: no gradient is left behind in
-    them, and a wrapper for distributed training has nothing to reduce.
+    Gradients reach only the inputs, and running statistics are left unchanged. It is
+    used for discriminators while the generator is trained: they accumulate no
+    gradients, and a wrapper for distributed training has nothing to reduce.
 
     Args:
-        module (nn.Module): Run in evaluation mode; the modes of its parts are kept.
-        inputs: Passed on.
+        module (nn.Module): Run in evaluation mode; the modes of its parts are restored.
+        inputs: Inputs of the module.
     """
     module = getattr(module, 'module', module)
     held = {name: tensor.detach() for name, tensor in module.state_dict().items()}

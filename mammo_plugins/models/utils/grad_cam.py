@@ -14,12 +14,12 @@ def grad_cam(
     Args:
         feats (Tensor): Activations A of the last convolutional layer,
             (N, C, h, w).
-        logits_of (Callable): Gives the class scores y, (N, classes), of ``feats``,
-            each row of its own row alone: a model in eval mode.
-        class_index (int): The class c that is looked for.
+        logits_of (Callable): Returns the class scores y, (N, classes), of ``feats``.
+            Each row must depend only on its own row, as in a model in eval mode.
+        class_index (int): The class c to explain.
 
     Returns:
-        Tensor: (N, h, w), at least 0, without gradient.
+        Tensor: (N, h, w), non-negative, without gradient.
     """
     with torch.enable_grad():
         feats = feats.detach().requires_grad_()

@@ -1,4 +1,4 @@
-"""Greedy non-maximum suppression in many groups of boxes at once."""
+"""Greedy non-maximum suppression for many groups of boxes at once."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import nms
 
-# pairs of boxes that are compared at once: with float32, 128 MiB a value
+# pairs of boxes that are compared at once: 128 MiB per float32 value
 _PAIRS = 2**25
-# steps between two looks at whether anything changed, for which the device is waited
+# steps between two checks for convergence, which wait for the device
 _STEPS = 8
 
 
 def _suppression(boxes: Tensor, threshold: float) -> Tensor:
-    """Return whether box i stands before box j and overlaps it too much, (G, K, K)."""
+    """Return whether box i precedes box j and overlaps it too much, (G, K, K)."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     width, height = (
         (
@@ -31,16 +31,16 @@ def _suppression(boxes: Tensor, threshold: float) -> Tensor:
 
 
 def suppress_at_once(boxes: Tensor, threshold: float) -> Tensor:
-    """Find the boxes that greedy suppression keeps, for a device of many threads.
+    """Find the boxes that greedy suppression keeps, in parallel.
 
-    What it keeps is the one set of which each box is in it exactly if no better box
-    of the set overlaps it by more than the threshold. Applied over and over, that
-    sentence settles the best boxes first, then those which they decide, and so on;
-    when nothing changes all are settled. This takes as many steps as the longest
-    chain of boxes that decide one another, mostly a few.
+    Greedy suppression keeps the unique set in which a box is included exactly if no
+    better box of the set overlaps it by more than the threshold. Applying this
+    condition repeatedly settles the best boxes first, then those that depend on them,
+    and so on. When nothing changes, all boxes are settled. The number of steps is the
+    length of the longest chain of boxes that depend on one another, usually a few.
 
     Args:
-        boxes (Tensor): (G, K, 4) of G groups, best first in each.
+        boxes (Tensor): (G, K, 4) in G groups, best first in each.
         threshold (float): Greatest intersection over union of two kept boxes.
 
     Returns:
@@ -63,16 +63,16 @@ def _one_by_one(
     threshold: float,
     most: int,
 ) -> Tensor:
-    """Suppress group by group, which is fastest on a CPU.
+    """Suppress boxes group by group, which is fastest on a CPU.
 
-    What is kept of the best boxes does not depend on the others, so that these are
-    looked at only where too few were kept.
+    Which of the best boxes are kept does not depend on the others. The others are
+    therefore processed only if too few boxes were kept.
     """
     keep = torch.zeros_like(valid)
     falling = -torch.arange(max(sizes), dtype=torch.float)
     number, todo = 2 * most, range(len(boxes))
     while todo:
-        # a group's first boxes are its best
+        # the first boxes of a group are its best
         last = scores.topk(min(number, scores.size(1)), dim=1).values[:, -1:]
         firsts = torch.stack(
             [group.sum(dim=1) for group in (scores >= last).split(sizes, dim=1)], dim=1
@@ -89,7 +89,7 @@ def _one_by_one(
 
 
 def _at_once(boxes: Tensor, sizes: list[int], threshold: float) -> Tensor:
-    """Suppress in all groups of all images at once, which suits a GPU."""
+    """Suppress boxes in all groups of all images at once, which is fastest on a GPU."""
     longest = max(sizes)
     groups = torch.stack(
         [
@@ -117,24 +117,24 @@ def grouped_nms(
     threshold: float,
     most: int,
 ) -> Tensor:
-    """Suppress boxes of lower score, each group of each image by itself.
+    """Suppress boxes of lower score within each group of each image.
 
     Args:
         boxes (Tensor): (B, K, 4) float32 as (x1, y1, x2, y2), of B images.
         scores (Tensor): (B, K).
-        valid (Tensor): (B, K) bool; the other boxes are not there.
-        sizes (Sequence[int]): Of the groups, of which the K columns consist one
-            after another. Within each, scores fall.
+        valid (Tensor): (B, K) bool, False for padding.
+        sizes (Sequence[int]): Sizes of the groups, which fill the K columns one after
+            another. Within each group, scores are in descending order.
         threshold (float): Greatest intersection over union of two kept boxes.
-        most (int): How many of an image's kept boxes are wanted, the best.
+        most (int): Number of boxes needed per image, best first.
 
     Returns:
-        Tensor: (B, K) bool, the kept ones; among them the best ``most``, or all.
+        Tensor: (B, K) bool, the kept boxes, all or at least the best ``most``.
     """
     sizes = list(sizes)
-    # in which mmcv compares; the CPU's kernel would compare in float64
+    # mmcv compares in float32; the CPU's kernel would compare in float64
     threshold = float(np.float32(threshold))
-    # of no area, which neither suppresses nor is suppressed
+    # boxes without area neither suppress others nor are suppressed
     boxes = boxes.where(valid[..., None], 0)
     if boxes.is_cuda:
         return valid & _at_once(boxes, sizes, threshold)

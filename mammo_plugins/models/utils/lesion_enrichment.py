@@ -9,13 +9,13 @@ from torch import Tensor
 
 from .connected_parts import parts_of
 
-_IN_BOX = 0.9  # weight in a lesion's box beside the lesion
-_SPREAD = 0.3  # standard deviation of the soft mask in sides of its patch
-_STEPS = 32  # of a pixel, to which OpenCV 4 rounds places
+_IN_BOX = 0.9  # weight in a lesion's box outside the lesion
+_SPREAD = 0.3  # standard deviation of the soft mask, as a share of its patch's sides
+_STEPS = 32  # steps per pixel, to which OpenCV 4 rounds positions
 
 
 def _middles(like: Tensor) -> tuple:
-    """Return the middles of rows (H, 1) and columns (W, ) of (..., H, W)."""
+    """Return the centres of rows (H, 1) and columns (W, ) of (..., H, W)."""
     height, width = like.shape[-2:]
     rows = torch.arange(height, device=like.device, dtype=torch.float64) + 0.5
     return rows[:, None], torch.arange(
@@ -24,7 +24,7 @@ def _middles(like: Tensor) -> tuple:
 
 
 def _within(box: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Tell which of (H, W) lie in boxes, (M, 4, 1, 1)."""
+    """Return which pixels (H, W) lie in boxes (M, 4, 1, 1)."""
     x1, y1, x2, y2 = box.unbind(1)
     return (columns >= x1) & (columns < x2) & (rows >= y1) & (rows < y2)
 
@@ -32,26 +32,27 @@ def _within(box: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 def position_mask(lesions: Tensor, unit: float | None = None) -> Tensor:
     """Return the weight of each pixel for the classifier (algorithm 1, line 4).
 
-    1 in the lesion and 0.9 in the rest of its box. Outside the weight is "0.9 - dist",
-    dist being the Euclidean distance to the lesion's centre, for which it falls "from
-    0.9 to 0", but in what unit the paper does not say. By default the image's farthest
-    pixel gets 0: ``0.9 (1 - d / d_max)``. In pixels, as algorithm 1 is printed, the
-    weight would be 0 next to the box already, and the classifier see boxes alone, which
-    is not to "decrease". At the box's rim the weight jumps. The centre is that of the
-    box. Of several lesions each pixel has the largest weight. Without a lesion there is
-    no position to tell, and all weights are 1.
+    It is 1 in the lesion and 0.9 in the rest of its box. Outside the box, the weight is
+    "0.9 - dist", where dist is the Euclidean distance to the lesion's centre. It
+    decreases "from 0.9 to 0", but the paper does not state the unit. By default, the
+    image's farthest pixel gets 0: ``0.9 (1 - d / d_max)``. In pixels, as algorithm 1 is
+    printed, the weight would already be 0 next to the box, and the classifier would see
+    only boxes, which contradicts "decrease". The weight is discontinuous at the box's
+    edge. The centre is that of the box. If there are several lesions, each pixel gets
+    the largest weight. Without a lesion, all weights are 1.
 
     Args:
         lesions (Tensor): (M, H, W) bool; each connected part is a lesion.
-        unit (float, optional): Pixels that dist counts as 1; what would be below 0
-            is 0. 1 is algorithm 1 as printed. Defaults to ``None``, ``d_max / 0.9``
-            of each lesion.
+        unit (float, optional): Number of pixels that count as a dist of 1; negative
+            weights are set to 0. 1 is algorithm 1 as printed. Defaults to ``None``,
+            ``d_max / 0.9`` of each lesion.
 
     Returns:
         Tensor: (M, H, W) float32 in [0, 1].
 
     Raises:
-        ValueError: If the masks are not such, or the unit is not above 0.
+        ValueError: If the masks do not have this shape or type, or the unit is not
+            above 0.
     """
     if unit is not None and unit <= 0:
         raise ValueError(f'unit: {unit}; expected pixels, above 0, or None')
@@ -83,16 +84,16 @@ def position_mask(lesions: Tensor, unit: float | None = None) -> Tensor:
 def contralateral_fusion(
     unaffected: Tensor, affected: Tensor, lesions: Tensor
 ) -> Tensor:
-    """Blend lesions into the mirrored place of the other breast (eq. 9, figure 3).
+    """Blend lesions into the mirrored position of the other breast (eq. 9, figure 3).
 
-    ``F = alpha O + (1 - alpha) R`` within each lesion's box, O being the unaffected
-    image and R the affected one. ``1 - alpha`` is a Gaussian over the box, 1 in its
-    middle; the paper says "soft contour mask" and no more. Outside the boxes F is O.
+    ``F = alpha O + (1 - alpha) R`` within each lesion's box, where O is the unaffected
+    image and R the affected one. ``1 - alpha`` is a Gaussian over the box, 1 at its
+    centre; the paper states only "soft contour mask". Outside the boxes F is O.
 
     Args:
         unaffected (Tensor): (M, H, W) in [0, 1].
-        affected (Tensor): (M, H, W), brought to the unaffected side's frame.
-        lesions (Tensor): (M, H, W) bool, in that frame, too.
+        affected (Tensor): (M, H, W), mapped to the unaffected side's frame.
+        lesions (Tensor): (M, H, W) bool, in the same frame.
 
     Returns:
         Tensor: (M, H, W) float32.
@@ -135,12 +136,12 @@ def moved_lesions(lesions: Tensor, boxes: Tensor, shifts: Tensor) -> Tensor:
 
     Args:
         lesions (Tensor): (M, H, W) bool.
-        boxes (Tensor): (M, K, 4) of their parts, each moved with what is in it.
+        boxes (Tensor): (M, K, 4), boxes of their parts, each moved with its content.
         shifts (Tensor): (M, K, 2) as shares (x, y) of the boxes' sides, rounded to
             whole pixels.
 
     Returns:
-        Tensor: (M, H, W) bool; what is moved out of the image is left out.
+        Tensor: (M, H, W) bool; parts moved out of the image are lost.
     """
     height, width = lesions.shape[1:]
     rows, columns = (middles.long() for middles in _middles(lesions))
@@ -156,16 +157,17 @@ def moved_lesions(lesions: Tensor, boxes: Tensor, shifts: Tensor) -> Tensor:
 
 
 def remapped(images: Tensor, maps: Tensor, nearest: bool = False) -> Tensor:
-    """Fetch pixels from where maps say, as ``cv2.remap``.
+    """Resample images by maps of coordinates, like ``cv2.remap``.
 
     Args:
         images (Tensor): (M, h, w).
-        maps (Tensor): (M, 2, H, W), columns and rows counted from the middles of
-            pixels, as of :meth:`~mammo_plugins.anatomy.Registration.pixel_maps`.
-        nearest (bool): For masks. Defaults to False, bilinear.
+        maps (Tensor): (M, 2, H, W), columns and rows counted from the centres of
+            pixels, as from :meth:`~mammo_plugins.anatomy.Registration.pixel_maps`.
+        nearest (bool): Whether to use nearest neighbours, as for masks. Defaults to
+            False, bilinear.
 
     Returns:
-        Tensor: (M, H, W), 0 where the image ends.
+        Tensor: (M, H, W), 0 outside the image.
     """
     height, width = images.shape[1:]
     flat = images.flatten(1)

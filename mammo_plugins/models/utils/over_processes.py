@@ -6,20 +6,22 @@ from torch import Tensor
 
 
 def mean_over_processes(values: Tensor, number: Tensor | int) -> Tensor:
-    """Return a process's share of the mean of what all processes have.
+    """Return a process's share of the mean over all processes.
 
-    The mean of the shares, which is what distributed training takes of gradients, is
-    the mean over all values: each weighs alike, whichever process it is in.
+    The mean of the shares is the mean over all values. Distributed training averages
+    gradients, so each value has the same weight, regardless of its process.
 
     Args:
-        values (Tensor): Of this process, any shape; 0 where they do not count.
-        number (Tensor | int): How many of them count.
+        values (Tensor): Values of this process, of any shape; 0 where they do not
+            count.
+        number (Tensor | int): Number of values that count.
 
     Returns:
-        Tensor: A scalar, the sum by the mean number of all processes; 0 for none.
+        Tensor: A scalar, the sum divided by the mean number over all processes; 0 if no
+        value counts.
     """
     counted = reduce_mean(
         torch.as_tensor(number, dtype=torch.float32, device=values.device)
     )
-    # the mean number is below 1 where few processes have any
+    # the mean number is below 1 if few processes have values
     return values.sum() / counted.clamp(min=1e-6)

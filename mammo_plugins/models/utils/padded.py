@@ -1,4 +1,4 @@
-"""Tensors of many lengths in one."""
+"""Tensors of different lengths padded into one."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from torch import Tensor
 def to_device(
     values: Sequence, like: Tensor, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Bring numbers of the host to a tensor's device, without waiting for its work.
+    """Copy numbers from the host to a tensor's device without waiting for it.
 
     Args:
         values (Sequence): Numbers, or an array.
-        like (Tensor): Whose device is meant.
+        like (Tensor): Tensor on the target device.
         dtype (torch.dtype, optional): Defaults to that of ``values``.
 
     Returns:
@@ -26,14 +26,14 @@ def to_device(
 
 
 def pad_rows(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Put tensors of many lengths beside each other.
+    """Stack tensors of different lengths.
 
     Args:
-        parts (Sequence[Tensor]): B tensors (n, ...), alike but for n.
+        parts (Sequence[Tensor]): B tensors (n, ...), which differ only in n.
 
     Returns:
-        tuple: (B, M, ...), M being the greatest n, at least 1; filled up with zeros.
-        And (B, M) bool, what is not filled up.
+        tuple: (B, M, ...), padded with zeros, where M is the largest n and at least 1,
+        and (B, M) bool, False for padding.
     """
     lengths = np.array([len(part) for part in parts])
     columns = np.arange(max(lengths.max(), 1))
@@ -49,7 +49,7 @@ def pad_rows(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def pad_boxes(instances: Sequence[InstanceData]) -> tuple[Tensor, Tensor]:
-    """Put the boxes of images beside each other, as :func:`pad_rows` does.
+    """Stack the boxes of images, like :func:`pad_rows`.
 
     Args:
         instances (Sequence[InstanceData]): B, with ``bboxes`` (n, 4).
@@ -63,14 +63,14 @@ def pad_boxes(instances: Sequence[InstanceData]) -> tuple[Tensor, Tensor]:
 def pad_ignored(
     instances: Sequence[InstanceData | None] | None,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Put the regions to be ignored beside each other.
+    """Stack the regions to ignore, like :func:`pad_rows`.
 
     Args:
-        instances (Sequence[InstanceData], optional): With ``bboxes``; ``None`` for
-            none, in an image or at all.
+        instances (Sequence[InstanceData], optional): With ``bboxes``; ``None`` if an
+            image, or the whole batch, has none.
 
     Returns:
-        tuple: As :func:`pad_boxes`; twice ``None`` if there are none.
+        tuple: As from :func:`pad_boxes`; (``None``, ``None``) if there are none.
     """
     some = [one for one in instances or () if one is not None and len(one)]
     if not some:

@@ -1,4 +1,4 @@
-"""Patches cut out of a network's input."""
+"""Patches cropped from a network's input."""
 
 import torch
 from mmcv.ops import roi_align
@@ -8,11 +8,10 @@ from torch import Tensor
 def crop_patches(
     image: Tensor, boxes: Tensor, size: int, context: float = 1.0, fill: float = 0.0
 ) -> Tensor:
-    """Cut boxes out of an image and bring them to one size.
+    """Crop boxes from an image and resize them to one size.
 
-    The counterpart of :class:`~mammo_plugins.datasets.transforms.CropPatch` for an image that
-    is a tensor already: bilinear where a patch is enlarged, averaged where it
-    shrinks.
+    The counterpart of :class:`~mammo_plugins.datasets.transforms.CropPatch` for
+    tensors: bilinear if a patch is enlarged, averaged if it is shrunk.
 
     Args:
         image (Tensor): Shape (1, C, H, W).
@@ -20,7 +19,7 @@ def crop_patches(
         size (int): Height and width of the patches.
         context (float): Factor by which boxes grow about their centres. Defaults
             to 1.
-        fill (float): Value outside the image: black, in a normalised image
+        fill (float): Value outside the image: black, in a normalized image
             ``-mean / std``. Defaults to 0.
 
     Returns:
@@ -30,6 +29,6 @@ def crop_patches(
     halves = (boxes[:, 2:] - boxes[:, :2]) / 2 * context
     grown = torch.cat([centres - halves, centres + halves], dim=1)
     rois = torch.cat([grown.new_zeros(len(grown), 1), grown], dim=1)
-    # RoIAlign is 0 outside the image; 0 samples a bin means as many as pixels
+    # RoIAlign is 0 outside the image; 0 samples per bin means as many as pixels
     patches = roi_align(image - fill, rois.to(image), (size, size), 1.0, 0, 'avg', True)
     return patches + fill

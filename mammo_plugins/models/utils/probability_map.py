@@ -1,4 +1,4 @@
-"""Boxes to probability maps and back."""
+"""Conversion of boxes to probability maps and back."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,8 @@ def boxes_to_probability_map(
 ) -> Tensor:
     """Draw boxes: each pixel gets the best score of the boxes that cover it.
 
-    So detections of IpsiDualNet become a probability map (MommiNet-v2, section
-    3.5). A pixel is covered where its centre is inside the box.
+    This turns detections of IpsiDualNet into a probability map
+    (MommiNet-v2, section 3.5). A box covers a pixel if the pixel's centre is inside it.
 
     Args:
         boxes (Tensor): (N, 4), (x1, y1, x2, y2).
@@ -25,7 +25,7 @@ def boxes_to_probability_map(
         shape (Sequence[int]): (h, w).
 
     Returns:
-        Tensor: (h, w), 0 where there is no box.
+        Tensor: (h, w), 0 outside the boxes.
     """
     drawn = scores.new_zeros(tuple(shape))
     # pixel k has its centre at k + 0.5
@@ -44,25 +44,24 @@ def map_to_boxes(
     iou_threshold: float = 0.2,
     max_per_img: int = 20,
 ) -> tuple[Tensor, Tensor]:
-    """Find boxes on a probability map.
+    """Find boxes in a probability map.
 
-    The paper does not say how maps become scored detections. Here each local
-    maximum, in descending order, spreads to the region around it, connected by
-    sides or corners, in which the map is at least ``fraction`` of the maximum.
-    Its bounding box is a detection, the maximum its score. Maxima inside a region
-    taken before are no detections of their own; of boxes that overlap, the one
-    with the better score stays.
+    The paper does not state how maps become scored detections. Here each local maximum,
+    in descending order, is grown to the region around it, connected by sides or
+    corners, in which the map is at least ``fraction`` of the maximum. The region's
+    bounding box is a detection with the maximum as its score. Maxima inside an earlier
+    region give no detections. If boxes overlap, the one with the highest score is kept.
 
     Args:
         prob_map (Tensor): (H, W).
-        fraction (float): Where a region ends. Defaults to 0.7: at 0.5, regions of
-            weak maxima run out into the background of maps that focal loss
-            trained, and lesions are lost (seen on training images of the phantom).
-        min_score (float): Maxima below are left. Defaults to 0.02.
-        min_area (int): Regions of fewer pixels are left. Defaults to 1.
-        iou_threshold (float): Boxes that overlap a better one by more are left.
-            Defaults to 0.2, that of a hit in MommiNet-v2.
-        max_per_img (int): Most boxes. Defaults to 20.
+        fraction (float): Level at which a region ends. Defaults to 0.7. At 0.5, regions
+            of weak maxima extend into the background of maps trained with focal loss,
+            and lesions are lost (observed on training images of the phantom).
+        min_score (float): Lower maxima are discarded. Defaults to 0.02.
+        min_area (int): Smaller regions, in pixels, are discarded. Defaults to 1.
+        iou_threshold (float): Boxes that overlap a better one by more are discarded.
+            Defaults to 0.2, the threshold of a hit in MommiNet-v2.
+        max_per_img (int): Maximum number of boxes. Defaults to 20.
 
     Returns:
         tuple[Tensor]: Boxes (n, 4), (x1, y1, x2, y2), and scores (n,), descending.
@@ -87,7 +86,7 @@ def map_to_boxes(
 
 
 def _maxima(values: np.ndarray, least: float) -> np.ndarray:
-    """Return (n, 2) places no lower than their 8 neighbours, the highest first."""
+    """Return (n, 2) positions not lower than their 8 neighbours, highest first."""
     highest = cv2.dilate(values, np.ones((3, 3), np.uint8))
     # of flat arrays NumPy finds them several times faster
     places = np.flatnonzero((values == highest) & (values >= least))
@@ -98,9 +97,9 @@ def _maxima(values: np.ndarray, least: float) -> np.ndarray:
 def _spread(
     values: np.ndarray, y: int, x: int, level: float
 ) -> tuple[list[int], np.ndarray]:
-    """Return the box of the region around a place at some level, and its mask.
+    """Return the box and mask of the region around a position, above a level.
 
-    OpenCV fills by area, so that a small region of a large map costs little.
+    OpenCV's flood fill makes a small region of a large map cheap.
     """
     mask = np.zeros((values.shape[0] + 2, values.shape[1] + 2), np.uint8)
     flags = 8 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
@@ -115,12 +114,12 @@ def _spread(
 def instances_from_map(
     prob_map: Tensor, sample: DetDataSample, rescale: bool = True, **kwargs
 ) -> InstanceData:
-    """Find boxes on the map of one image.
+    """Find boxes in the map of one image.
 
     Args:
-        prob_map (Tensor): (1, 1, H, W), perhaps padded at the bottom and on the
+        prob_map (Tensor): (1, 1, H, W); it may be padded at the bottom and on the
             right.
-        sample (:obj:`DetDataSample`): Of the image, with ``img_shape`` and, to
+        sample (:obj:`DetDataSample`): Sample of the image, with ``img_shape`` and, to
             rescale, ``scale_factor``.
         rescale (bool): Whether boxes are in pixels of the image before resizing.
             Defaults to True.

@@ -1,4 +1,4 @@
-"""How far a place of a convolutional network sees."""
+"""Receptive field of convolutional networks."""
 
 import copy
 from typing import Any
@@ -11,23 +11,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def receptive_field(network: nn.Module, in_channels: int = 1) -> int:
     """Measure the theoretical receptive field of a network's last output.
 
-    The number of pixels in a line that a place in the middle hangs on, whatever the
-    weights: those with a gradient once all weights are positive and maxima are means.
+    This is the number of pixels in a line that a central position depends on, for any
+    weights: those with a gradient if all weights are positive and maxima are replaced
+    by means.
 
     Args:
-        network (nn.Module): Convolutions, batch norms, pooling and ReLU; takes (N, C,
-            H, W) and returns a map or several, of which the last one counts. It is left
-            as it is.
+        network (nn.Module): Convolutions, batch norms, pooling and ReLU. Its input is
+            (N, C, H, W), its output one or several maps, of which the last one counts.
+            It is not changed.
         in_channels (int): C. Defaults to 1.
 
     Returns:
-        int: In pixels, along the height.
+        int: Size in pixels, along the height.
 
     Raises:
         ValueError: If it is above 4,096 pixels, as with attention.
     """
     network = _averaging(copy.deepcopy(network).double())
-    network.eval()  # mmpretrain's backbones return nothing here
+    network.eval()  # mmpretrain's backbones return None here
     size = 64
     while size <= 8192:
         image = torch.ones(

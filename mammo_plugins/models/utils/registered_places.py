@@ -1,4 +1,4 @@
-"""Where the other breast shows what a place of the main view shows."""
+"""Registration of the other breast's features onto the main view."""
 
 import numpy as np
 import torch
@@ -16,22 +16,22 @@ def registered_places(
     other_size: tuple[int, int],
     stride: int = 4,
 ) -> Tensor:
-    """Return where cells of features of a main view lie in the other breast's image.
+    """Return positions of a main view's feature cells in the other breast's image.
 
     Args:
-        main (DetDataSample): As :class:`RegisterContralateral` and
-            :class:`PackExamInputs` leave it with ``register_features``:
+        main (DetDataSample): Sample from :class:`RegisterContralateral` and
+            :class:`PackExamInputs` with ``register_features``: it has
             ``contralateral_maps`` (2, h, w), ``registered_shape`` and
-            ``moved_since_registration`` (3, 3), what both views were moved by
+            ``moved_since_registration`` (3, 3), the transform applied to the views
             afterwards.
         other (DetDataSample): The other breast, with ``moved_since_registration``.
         size (tuple[int]): (H, W) of the main image, with padding.
-        other_size (tuple[int]): The other image's.
-        stride (int): Pixels a cell. Defaults to 4.
+        other_size (tuple[int]): The same for the other image.
+        stride (int): Pixels per cell. Defaults to 4.
 
     Returns:
         Tensor: (2, H / stride, W / stride) float32, x and y; -1 and 1 are the borders
-        of the other image, as ``grid_sample`` has them with ``align_corners=False``.
+        of the other image, as in ``grid_sample`` with ``align_corners=False``.
     """
     maps = main.contralateral_maps.float()
     y, x = (
@@ -63,17 +63,17 @@ def _moved(matrix: np.ndarray, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def warp_features(features: Tensor, places: Tensor) -> Tensor:
-    """Bring features of the other breast to the main view.
+    """Warp features of the other breast onto the main view.
 
-    Beyond the other image's border is what is at its border.
+    Positions outside the other image get the features at its border.
 
     Args:
         features (Tensor): (n, C, h', w').
-        places (Tensor): (n, 2, H, W) of :func:`registered_places`, at this stride of
-            the main view or a finer one that divides it.
+        places (Tensor): (n, 2, H, W) from :func:`registered_places`, at the features'
+            stride or a finer one that divides it.
 
     Returns:
-        Tensor: (n, C, h, w), the features' stride.
+        Tensor: (n, C, h, w), at the features' stride.
     """
     grid = places.permute(0, 2, 3, 1).to(features.dtype)
     return F.grid_sample(features, grid, padding_mode='border', align_corners=False)
