@@ -189,6 +189,13 @@ OF_ENGINE = (
         'ours steps generator and discriminator, or two objectives, in its place',
     ),
     Assumption(
+        'test step of several models',
+        {'mmengine.model:BaseTTAModel.test_step': Uses('merge_preds')},
+        ('models/test_time_augs/ensemble_model.py',),
+        'theirs flips what a pipeline has flipped, of one model; ours flips batches '
+        'and asks several models',
+    ),
+    Assumption(
         'forward pass of a training step',
         {
             'mmengine.model:BaseModel._run_forward': Takes('self, data, mode'),

@@ -171,7 +171,8 @@ def test_statistics_are_those_of_the_batch(cfg):
     seen = []
     norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     before = norm.training, norm.momentum
-    calibrate(model, made_batch((), (64, 32), 2))
+    batch = model.data_preprocessor(made_batch((), (64, 32), 2), True)
+    calibrate(model, lambda: model(**batch, mode='loss'))
     assert (norm.training, norm.momentum) == before
     (features,) = seen
     torch.testing.assert_close(norm.running_mean, features.mean(dim=(0, 2, 3)))
