@@ -1,4 +1,4 @@
-"""Make one page of predictions and test results, for a browser."""
+"""Write one HTML page of predictions and test results."""
 
 from mammo_cli.main import tool
 

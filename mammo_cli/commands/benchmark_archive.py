@@ -13,19 +13,24 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
-    arguments.add_argument('--index', required=True, help='of mammo index')
     arguments.add_argument(
-        '--exams', type=int, default=50, help='how many (default: %(default)s)'
+        '--index', required=True, help='index written by mammo index'
+    )
+    arguments.add_argument(
+        '--exams', type=int, default=50, help='number of exams (default: %(default)s)'
     )
     arguments.add_argument(
         '--workers',
         type=int,
         nargs='+',
         default=[1, 2],
-        help='processes that read ahead (default: 1 2)',
+        help='numbers of processes that read ahead (default: 1 2)',
     )
     arguments.add_argument(
-        '--turns', type=int, default=3, help='of each (default: %(default)s)'
+        '--turns',
+        type=int,
+        default=3,
+        help='number of repetitions (default: %(default)s)',
     )
     add_device(arguments)
     add_config_arguments(arguments)
@@ -55,9 +60,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark_archive.py',
-    'Compare the inference of an archive, with processes that read exams ahead of the '
-    'model, to a plain loop of the same model: exams a minute, and the share of the '
-    'time that the model waits for images. Pictures are not drawn; medians of turns.',
+    'Time inference on an archive, with processes that read exams ahead of the '
+    'model, against a plain loop of the same model: exams per minute, and the '
+    'share of time that the model waits for images. No pictures are drawn. '
+    'Reports medians over the repetitions.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth --index exams.jsonl',
     add_arguments,

@@ -22,32 +22,33 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--out',
         type=Path,
         default=Path('work_dirs/benchmark_machine'),
-        help='folder for rows and logs (default: %(default)s)',
+        help='output folder for rows and logs (default: %(default)s)',
     )
     arguments.add_argument(
         '--wheels',
         type=Path,
-        help='folder of `mammo wheelhouse`, installed beside the rows without a '
-        'network; PyTorch is there already',
+        help='folder written by mammo wheelhouse, installed into the output '
+        'folder without a network; PyTorch must be installed already',
     )
     arguments.add_argument(
         '--small',
         action='store_true',
-        help='small networks and images, to see that all works: no figures to quote',
+        help='use small networks and images to check that everything works; the '
+        'figures mean nothing',
     )
     arguments.add_argument(
         '--limit',
         type=float,
         default=330,
-        help='seconds after which parts are ended; their rows so far remain '
-        '(default: %(default)s)',
+        help='seconds after which running parts are stopped; their finished rows '
+        'are kept (default: %(default)s)',
     )
     arguments.add_argument(
         '--parts',
         nargs='+',
         choices=known.MEASURED_PARTS,
         default=known.MEASURED_PARTS,
-        help='what to measure (default: all)',
+        help='parts to measure (default: all)',
     )
     # each process is one of this command
     arguments.add_argument('--here', action='store_true', help=argparse.SUPPRESS)
@@ -176,10 +177,11 @@ def table(out: Path, parts: Sequence[str]) -> str:
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark_machine.py',
-    'Measure what training steps, exams and data cost on this machine: number '
-    'formats, compiled kernels, CUDA graphs, memory, small networks. Parts load and '
-    'compile side by side and are timed one at a time; one that fails leaves the '
-    'others alone. Takes six minutes on a GPU. Weights and images are made.',
+    'Measure the cost of training steps, exams and data loading on this machine: '
+    'number formats, compiled kernels, CUDA graphs, memory, small networks. '
+    'Parts load and compile in parallel and are timed one at a time; if one '
+    'fails, the others continue. Takes about six minutes on a GPU. Weights and '
+    'images are synthetic.',
     '{command} --wheels wheelhouse',
     add_arguments,
     run,

@@ -21,13 +21,15 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--method',
         choices=['temperature', 'isotonic'],
         default='temperature',
-        help='temperature: one number, for any number of cases; isotonic: any '
-        'increasing steps, for hundreds of positive cases (default: %(default)s)',
+        help='temperature fits one number and works with few cases; isotonic '
+        'fits an increasing step function and needs hundreds of positive '
+        'cases (default: %(default)s)',
     )
     add_operating_point(arguments, 'where exams are recalled')
     arguments.add_argument(
         '--out',
-        help='the JSON to write (default: beside the checkpoint, where infer finds it)',
+        help='JSON file to write (default: next to the checkpoint, where infer '
+        'finds it)',
     )
     arguments.add_argument(
         '--work-dir', help='folder for the log (default: work_dirs/<config name>)'
@@ -120,9 +122,10 @@ def report(facts: dict, path: str) -> None:
 
 COMMAND = Command(
     'tools/calibrate.py',
-    "Calibrate a model's scores on the validation part (val_dataloader), and choose "
-    'the threshold above which an exam is recalled. Writes CHECKPOINT.calibration.json '
-    'beside the checkpoint, with its hash; infer applies it, test tells how well.',
+    "Calibrate a model's scores on the validation part (val_dataloader), and "
+    'choose the threshold above which an exam is recalled. Writes '
+    'CHECKPOINT.calibration.json next to the checkpoint, with its hash. mammo '
+    'infer applies it; mammo test reports how well it works.',
     '{command} configs/divf/divf-concatenate_r18_phantom.py \\\n'
     '      work_dirs/divf-concatenate_r18_phantom/epoch_100.pth '
     '--operating-point recall-rate=0.1',

@@ -12,22 +12,27 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         'first',
         metavar='A.json',
-        help='file that mammo test wrote: roc.json, froc.json, ...',
+        help='result file of mammo test: roc.json, froc.json, ...',
     )
     arguments.add_argument(
-        'second', metavar='B.json', help='file of the same metric, of another system'
+        'second',
+        metavar='B.json',
+        help='result file of the same metric for another system',
     )
     add_operating_point(arguments, 'at which classifiers are compared')
     arguments.add_argument(
         '--draws',
         type=int,
         default=2000,
-        help='bootstrap draws of patients (default: %(default)s)',
+        help='number of bootstrap draws of patients (default: %(default)s)',
     )
     arguments.add_argument(
-        '--seed', type=int, default=0, help='of the bootstrap (default: %(default)s)'
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the bootstrap (default: %(default)s)',
     )
-    arguments.add_argument('--out', help='also write the figures to this JSON')
+    arguments.add_argument('--out', help='also write the figures to this JSON file')
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -88,9 +93,9 @@ def report(found: dict, files: list[str]) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/compare.py',
-    'Compare two systems on the same patients: the difference of each figure with its '
-    'interval by paired bootstrap, and of AUC by the test of DeLong, for patients with '
-    'several samples as by Obuchowski.',
+    'Compare two systems on the same patients: the difference of each figure '
+    "with its interval by paired bootstrap, and for AUC also DeLong's test "
+    "(Obuchowski's version if patients have several samples).",
     '{command} work_dirs/dual/test/froc.json work_dirs/single/test/froc.json',
     add_arguments,
     run,

@@ -13,42 +13,44 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
         'predictions',
-        help='predictions.json or predictions.jsonl of mammo infer, or their folder',
+        help='predictions.json or predictions.jsonl written by mammo infer, or '
+        'their folder',
     )
     arguments.add_argument(
         '--out', default='export', help='output folder (default: %(default)s)'
     )
     arguments.add_argument(
-        '--csv', action='store_true', help='write predictions.csv, a row a finding'
+        '--csv', action='store_true', help='write predictions.csv, one row per finding'
     )
     arguments.add_argument(
         '--coco',
         metavar='ANNOTATIONS',
-        help='write coco_results.json of the images of this annotation file',
+        help='write coco_results.json for the images of this annotation file',
     )
     arguments.add_argument(
         '--dicom',
         action='store_true',
-        help='write a structured report of each exam, a presentation state of each view '
-        'and segmentations of masses, by highdicom; needs --images',
+        help='write a structured report per exam, a presentation state per view '
+        'and segmentations of masses; needs --images and the package '
+        'highdicom',
     )
     arguments.add_argument(
         '--images',
         metavar='PATH',
-        help='the PATH that mammo infer was given, of several the folder that they have '
-        'in common',
+        help='the PATH given to mammo infer; if there were several, their common '
+        'folder',
     )
     arguments.add_argument(
         '--score-thr',
         type=float,
         default=0.2,
-        help='least score of a detection in DICOM objects (default: %(default)s)',
+        help='minimum score of a detection in DICOM objects (default: %(default)s)',
     )
     arguments.add_argument(
         '--keep-identity',
         action='store_true',
-        help='repeat in DICOM objects what the images say of patient and study; without '
-        'it their name is that of the exam in the predictions',
+        help='copy patient and study identity from the images to the DICOM '
+        "objects; by default the exam's id replaces the patient's name",
     )
     add_limit_argument(arguments)
 

@@ -13,25 +13,26 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         'path',
         nargs='+',
-        help='folders, files, a DICOMDIR, or a .txt with a path a line (relative to '
-        'the folder of the .txt)',
+        help='folders, files, a DICOMDIR, or a .txt file with one path per line '
+        '(relative to the folder of the .txt)',
     )
     arguments.add_argument(
-        '--out', required=True, help='the index, such as exams.jsonl'
+        '--out', required=True, help='index file to write, such as exams.jsonl'
     )
     arguments.add_argument(
         '--modality',
         nargs='+',
         choices=['FFDM', 'CEM-LE', 'CEM-HE', 'CEM-RC'],
         default=['FFDM'],
-        help='images to use, as in the dataset of the config (default: FFDM)',
+        help="modality of the images to use, as in the config's dataset "
+        '(default: FFDM)',
     )
     add_group_by(arguments)
     arguments.add_argument(
         '--workers',
         type=int,
         default=4,
-        help='processes that read headers (default: %(default)s)',
+        help='number of processes that read headers (default: %(default)s)',
     )
     add_limit_argument(arguments)
 
@@ -76,11 +77,11 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/index.py',
-    'List the exams below folders, in a DICOMDIR or in a list of paths: one line an '
-    'exam, with its files and views, what was chosen and why, and what was left out '
-    'and why. Only headers are read. The same command goes on where it was stopped. '
-    'mammo infer --index reads the list, in parts on several machines. Paths are '
-    'written as they are: keep names out of them.',
+    'List the exams below folders, in a DICOMDIR or in a list of paths: one line '
+    'per exam, with its files and views, which images were chosen and why, and '
+    'which were left out and why. Only headers are read. Run the same command to '
+    'resume. mammo infer --index reads the list, in parts on several machines if '
+    'you like. Paths are written unchanged: keep names out of them.',
     '{command} /archive/mammograms --out exams.jsonl',
     add_arguments,
     run,

@@ -34,7 +34,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--out',
         default='results',
-        help='output folder, of this run alone (default: %(default)s)',
+        help='output folder for this run only (default: %(default)s)',
     )
     arguments.add_argument(
         '--score-thr',
@@ -47,7 +47,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--figures',
         default='all',
         metavar='none|all|above=SCORE',
-        help='which exams are drawn; above=0.5 those that have a score of 0.5 or more '
+        help='exams to draw; above=0.5 draws those with a score of 0.5 or more '
         '(default: %(default)s)',
     )
     add_group_by(arguments)
@@ -69,42 +69,44 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def _add_archive_arguments(arguments: argparse.ArgumentParser) -> None:
     archive = arguments.add_argument_group('an archive, in place of PATH')
     archive.add_argument(
-        '--index', help='of mammo index; results are not kept in memory'
+        '--index', help='index written by mammo index; results are not kept in memory'
     )
     archive.add_argument(
         '--num-parts',
         type=int,
         default=1,
         metavar='N',
-        help='do one of N parts of the index, each to an --out of its own; mammo merge '
-        'joins them (default: %(default)s)',
+        help='process one of N parts of the index, each with its own --out; '
+        'mammo merge joins them (default: %(default)s)',
     )
     archive.add_argument(
         '--part-id',
         type=int,
         default=0,
         metavar='I',
-        help='which part, 0 to N - 1 (default: %(default)s)',
+        help='part to process, 0 to N - 1 (default: %(default)s)',
     )
     archive.add_argument(
         '--workers',
         type=int,
         default=2,
         metavar='N',
-        help='processes that read exams ahead of the model (default: %(default)s)',
+        help='number of processes that read exams ahead of the model (default: '
+        '%(default)s)',
     )
     archive.add_argument(
         '--launcher',
         choices=['none', 'ray'],
         default='none',
-        help='ray: one process a GPU, of this machine or of the cluster that '
-        'RAY_ADDRESS names; those that die are started again',
+        help='ray: one process per GPU, on this machine or on the cluster at '
+        'RAY_ADDRESS; processes that die are restarted',
     )
     archive.add_argument(
         '--actors',
         type=int,
         metavar='N',
-        help='processes of --launcher ray (default: one a GPU, without any one)',
+        help='number of processes for --launcher ray (default: one per GPU, or '
+        'one without GPUs)',
     )
 
 
@@ -363,14 +365,14 @@ class _Names:
 
 COMMAND = Command(
     'tools/infer.py',
-    'Detect lesions in exams, or judge breasts (DIVF-Net), pairs of breasts '
-    '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels of '
-    'the original files and in mm) and one four-view picture per exam; for pairs, '
-    'one per projection with the normal and the abnormal images; for exams, one '
-    'with the outlines of masses and one with heat maps. Each exam is written to '
-    'predictions.jsonl as soon as it is done; run the same command to resume. Paths '
-    'below PATH are written unchanged: keep names out of them. For an archive give '
-    '--index, made by mammo index, in place of PATH.',
+    'Detect lesions in exams, or classify breasts (DIVF-Net), pairs of breasts '
+    '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels '
+    'of the original files and in mm) and one four-view picture per exam; for '
+    'pairs, one per projection with the normal and the abnormal images; for '
+    'exams, one with the outlines of masses and one with heat maps. Each exam is '
+    'written to predictions.jsonl as soon as it is done; run the same command to '
+    'resume. Paths below PATH are written unchanged: keep names out of them. For '
+    'an archive, use --index with a file written by mammo index instead of PATH.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
     'data/phantom/dicom --out results\n'

@@ -10,16 +10,16 @@ from mammo_cli.light import light
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'part', nargs='+', help='--out folders of mammo infer --num-parts'
+        'part', nargs='+', help='output folders of mammo infer --num-parts'
     )
     arguments.add_argument(
-        '--index', required=True, help='the index that they were made from'
+        '--index', required=True, help='the index that was split into parts'
     )
     arguments.add_argument('--out', required=True, help='output folder')
     arguments.add_argument(
         '--lines',
         action='store_true',
-        help='write predictions.jsonl, one line an exam, in place of predictions.json',
+        help='write predictions.jsonl, one line per exam, instead of predictions.json',
     )
 
 
@@ -49,9 +49,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/merge.py',
-    'Join the parts of an archive that mammo infer --num-parts has done, in the order '
-    'of the index: predictions.json as of one run, or its lines. Exams that several '
-    'parts have and those that none has are counted.',
+    'Join the parts written by mammo infer --num-parts, in the order of the '
+    'index, into one predictions.json (or .jsonl), identical to that of a single '
+    'run. Duplicate and missing exams are counted.',
     '{command} results/part_0 results/part_1 --index exams.jsonl --out results/all',
     add_arguments,
     run,

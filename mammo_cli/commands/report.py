@@ -1,4 +1,4 @@
-"""Make one page of predictions and test results, for a browser."""
+"""Write one HTML page of predictions and test results."""
 
 import argparse
 from pathlib import Path
@@ -14,46 +14,47 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         'predictions',
         nargs='?',
-        help='predictions.json or predictions.jsonl of mammo infer, or their folder',
+        help='predictions.json or predictions.jsonl written by mammo infer, or '
+        'their folder',
     )
     arguments.add_argument(
         '--images',
         metavar='PATH',
-        help='the PATH that mammo infer was given, of several the folder that they have '
-        'in common; without it there are no pictures',
+        help='the PATH given to mammo infer (if there were several, their common '
+        'folder); without it the page has no pictures',
     )
     arguments.add_argument(
         '--test',
         nargs='+',
         default=[],
         metavar='PATH',
-        help='results of mammo test: its work dir, or files such as froc.json and '
-        'roc.json',
+        help='results of mammo test: its work directory, or files such as '
+        'froc.json and roc.json',
     )
-    arguments.add_argument('--config', help='config whose text the page shows')
+    arguments.add_argument('--config', help='config to show on the page')
     arguments.add_argument(
-        '--out', default='report.html', help='the page (default: %(default)s)'
+        '--out', default='report.html', help='HTML file to write (default: %(default)s)'
     )
     arguments.add_argument(
         '--score-thr',
         type=float,
         default=0.2,
-        help='where the slider of scores stands at first (default: %(default)s)',
+        help='initial value of the score slider (default: %(default)s)',
     )
     arguments.add_argument(
         '--max-exams',
         type=int,
         default=20,
         metavar='N',
-        help='exams that are shown, the first of the file; each takes about half a '
-        'megabyte (default: %(default)s)',
+        help='number of exams to show, from the start of the file; each takes '
+        'about half a megabyte (default: %(default)s)',
     )
     arguments.add_argument(
         '--height',
         type=int,
         default=800,
         metavar='PIXELS',
-        help='of pictures at most (default: %(default)s)',
+        help='maximum height of pictures in pixels (default: %(default)s)',
     )
     add_limit_argument(arguments)
 
@@ -99,9 +100,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/report.py',
-    'Make one HTML page of predictions and test results: views with boxes, from a '
-    'score that a slider sets, the other breast registered beside, curves, tables, '
-    'skipped files. It needs no network. Research use only.',
+    'Write one HTML page of predictions and test results: views with boxes above '
+    'a score set by a slider, the other breast registered alongside, curves, '
+    'tables, skipped files. It needs no network. Research use only.',
     '{command} results --images data/phantom/dicom \\\n'
     '      --test work_dirs/faster-rcnn_hrnetv2p-w8_phantom \\\n'
     '      --config configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',

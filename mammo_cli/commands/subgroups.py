@@ -9,34 +9,37 @@ from mammo_cli.errors import user_errors
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'file', metavar='RESULT.json', help='file that mammo test wrote: roc or froc'
+        'file',
+        metavar='RESULT.json',
+        help='result file of mammo test: roc.json or froc.json',
     )
-    arguments.add_argument('annotations', help='annotation file that was tested')
+    arguments.add_argument('annotations', help='annotation file of the test')
     arguments.add_argument(
         '--by',
         action='append',
         required=True,
         metavar='COLUMN[=EDGES]',
-        help='column of images, such as density, vendor, or age=50,60,70 with edges '
-        'between groups; of lesions lesion_size_mm=10,20 or lesion.COLUMN; give it '
-        'again for several',
+        help='image column, such as density or vendor, or age=50,60,70 with '
+        'group edges; for lesions lesion_size_mm=10,20 or lesion.COLUMN; '
+        'repeat for several',
     )
     threshold = arguments.add_mutually_exclusive_group()
     threshold.add_argument(
-        '--threshold', type=float, help='score from which a sample is called'
+        '--threshold', type=float, help='score from which a sample counts as positive'
     )
     threshold.add_argument(
         '--calibration',
         metavar='FILE',
-        help='of mammo calibrate: exams count, and are recalled at its threshold',
+        help='file written by mammo calibrate: exams are counted, and recalled '
+        'at its threshold',
     )
     arguments.add_argument(
         '--draws',
         type=int,
         default=1000,
-        help='bootstrap draws of patients (default: %(default)s)',
+        help='number of bootstrap draws of patients (default: %(default)s)',
     )
-    arguments.add_argument('--out', help='also write the tables to this JSON')
+    arguments.add_argument('--out', help='also write the tables to this JSON file')
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -99,9 +102,9 @@ def report(name: str, rows: list[dict]) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/subgroups.py',
-    'Break down test results by subgroup, with intervals over patients. A column of '
-    'lesions groups the positive samples by their largest one, each group held against '
-    'all negatives.',
+    'Break down test results by subgroup, with intervals over patients. A lesion '
+    'column groups positive samples by their largest lesion and compares each '
+    'group with all negatives.',
     '{command} work_dirs/divf-concatenate_r18_phantom/test/roc.json \\\n'
     '      data/phantom/annotations/test.json --by density --by lesion_size_mm=10,20',
     add_arguments,
