@@ -1,11 +1,11 @@
 """Published multi-view mammography systems as plug-ins for MMDetection/MMPretrain.
 
-Importing this package is all a config needs::
+A config only needs to import this package::
 
     custom_imports = dict(imports=['mammo_plugins'])
 
-It serves the mmcv operators that are not compiled on this machine and adds the
-registry scope ``mammo``. Research use only; not for diagnosis.
+The import provides the mmcv operators that are not compiled on this machine and adds
+the registry scope ``mammo``. Research use only; not for diagnosis.
 """
 
 from mammo_plugins.compat import (
@@ -18,7 +18,7 @@ from mammo_plugins.compat import (
 guard_optional_packages()  # must come before anything that imports mmengine
 install_mmcv_ops()  # must come before anything that imports mmcv.ops
 serve_config_names()
-silence_onedl_notice()  # and this before mmdet or mmpretrain
+silence_onedl_notice()  # must come before mmdet and mmpretrain
 
 from mammo_plugins import registry  # noqa: E402
 from mammo_plugins.version import __version__  # noqa: E402

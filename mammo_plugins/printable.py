@@ -1,9 +1,9 @@
-"""Text from files, as it may be printed and written: nothing in it acts.
+"""Escape untrusted text from files before it is printed or written.
 
-A file name, a cell or an element of a header may hold what moves the cursor of a
-terminal, turns the direction of text, ends a line, is a tag of HTML or a formula of a
-spreadsheet. All that is shown as an escape, such as ``\\x1b``. What JSON files hold is
-data and stays as it is.
+A file name, a cell or a header element may contain characters that move the cursor of a
+terminal, change the direction of text, end a line, or form an HTML tag or a spreadsheet
+formula. They are shown as escapes, such as ``\\x1b``. The content of JSON files is data
+and is left unchanged.
 """
 
 import io
@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
-# C0 and C1 controls, marks of direction and of no width, lines and paragraphs,
-# halves of surrogate pairs, tags
+# C0 and C1 controls, direction marks, zero-width marks, line and paragraph separators,
+# lone surrogates, tags
 _ACTING = (
     r'\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e'
     r'\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f'
 )
 _IN_LINES = re.compile(f'[{_ACTING}]')
 _IN_A_LINE = re.compile(f'[{_ACTING}\t\n]')
-# what mmengine's logger colours, and how tqdm moves between its bars
+# the colours of mmengine's logger, and the moves of tqdm between its bars
 _COLOURED = re.compile(
     r'\x1b\[[\d;]*m(?:\x1b\[[\d;]*m)*'
     r'(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\x1b\[0m'
@@ -30,7 +30,7 @@ _COLOURED = re.compile(
 _MOVES = re.compile(r'(?:\x1b\[A)+')
 _MARKS = re.compile(r'([\\`*\[\]|$])')
 _TAGS = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;'})
-_FORMULA = re.compile('[=+@\t\r\uff1d\uff0b\uff20\uff0d-]')  # the wide ones too
+_FORMULA = re.compile('[=+@\t\r\uff1d\uff0b\uff20\uff0d-]')  # full-width ones too
 
 
 def _escape(match: 're.Match[str]') -> str:
@@ -38,24 +38,24 @@ def _escape(match: 're.Match[str]') -> str:
 
 
 def printable(text: Any) -> str:
-    """Return a text with what acts escaped, in lines as it was."""
+    """Return a text with control characters escaped; line breaks are kept."""
     return _IN_LINES.sub(_escape, str(text))
 
 
 def one_line(text: Any) -> str:
-    """Return a text with what acts escaped, line breaks and tabs too."""
+    """Return a text with control characters, line breaks and tabs escaped."""
     return _IN_A_LINE.sub(_escape, str(text))
 
 
 def markdown(text: Any) -> str:
-    """Return a text as Markdown that shows it, in one line, in tables too."""
+    """Escape a text for one line of Markdown, including table cells."""
     return one_line(_MARKS.sub(r'\\\1', str(text))).translate(_TAGS)
 
 
 def csv_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula; numbers stay.
+    """Return a cell that no spreadsheet reads as a formula; numbers are unchanged.
 
-    What would begin one gets an apostrophe in front, which spreadsheets hide.
+    Text that would start a formula gets a leading apostrophe, which spreadsheets hide.
     """
     if not isinstance(value, str):
         return value
@@ -63,12 +63,12 @@ def csv_cell(value: Any) -> Any:
 
 
 def figure_text(text: Any) -> str:
-    """Return a text for a figure of matplotlib, without formulas between ``$``."""
+    """Escape a text for a matplotlib figure, so that ``$`` starts no formula."""
     return printable(text).replace('$', r'\$')
 
 
 class _PrintableStream(io.TextIOBase):
-    """Passes on what is written, printable; progress bars and colours of logs stay."""
+    """Stream that escapes text, but keeps progress bars and log colours."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -83,24 +83,24 @@ class _PrintableStream(io.TextIOBase):
         self._stream.flush()
 
     def writable(self) -> bool:
-        """Return that it can be written to."""
+        """Return True: the stream can be written to."""
         return True
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal."""
+        """Return whether the stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """Return the number of the file."""
+        """Return the file descriptor."""
         return self._stream.fileno()
 
     @property
     def encoding(self) -> str:
-        """str: Of the stream."""
+        """str: Encoding of the stream."""
         return getattr(self._stream, 'encoding', None) or 'utf-8'
 
     def close(self) -> None:
-        """Leave the stream open; it belongs to others."""
+        """Leave the underlying stream open; it belongs to the caller."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -109,7 +109,7 @@ class _PrintableStream(io.TextIOBase):
 def _stream_text(text: str) -> str:
     if _IN_LINES.search(text) is None or _MOVES.fullmatch(text):
         return text
-    start = '\r' if text.startswith('\r') else ''  # of a progress bar
+    start = '\r' if text.startswith('\r') else ''  # progress bar
     parts, end = [], len(start)
     for colour in _COLOURED.finditer(text):
         parts += [printable(text[end : colour.start()]), colour[0]]
@@ -119,14 +119,14 @@ def _stream_text(text: str) -> str:
 
 @contextmanager
 def printable_output() -> Iterator[None]:
-    """Escape what acts in all that is printed, logged and warned of meanwhile."""
+    """Escape control characters in all output, logs and warnings in this context."""
     make = logging.getLogRecordFactory()
 
     def make_printable(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
         try:
             record.msg, record.args = printable(record.getMessage()), ()
-        except Exception:  # a message that does not fit its arguments
+        except Exception:  # the message does not match its arguments
             pass
         return record
 

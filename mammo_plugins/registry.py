@@ -1,10 +1,9 @@
 """Child registries of MMEngine's roots, scope ``mammo``.
 
-A component of ours is ``mammo.Name`` under any default scope and plain ``Name``
-under ``default_scope = 'mammo'``. Under that scope a plain name that is not ours is
-looked up in MMDetection, then MMEngine/MMCV, then MMPretrain, so that an mmdet
-config works as it stands; where two of them share a name, write the prefix
-(``mmpretrain.ResNet``).
+A component of this package is ``mammo.Name`` under any default scope and plain ``Name``
+under ``default_scope = 'mammo'``. Under that scope, any other plain name is looked up in
+MMDetection, then MMEngine/MMCV, then MMPretrain, so that an mmdet config works unchanged.
+If two of them share a name, write the prefix (``mmpretrain.ResNet``).
 """
 
 import sys
@@ -39,7 +38,7 @@ class MammoRegistry(Registry):
 
         Returns:
             type or None: The class; ``None`` or RuntimeError as in
-            :meth:`mmengine.registry.Registry.get` when there is none.
+            :meth:`mmengine.registry.Registry.get` if there is no such class.
         """
         if not isinstance(key, str) or '.' in key:
             return super().get(key)
@@ -55,10 +54,10 @@ class MammoRegistry(Registry):
 
 
 def type_name(cfg: Any) -> str:
-    """Return the type that a component's config names, without its scope.
+    """Return the name of the type in a component's config, without its scope.
 
     Args:
-        cfg (dict): A config, whose type may be a class; for anything else the name is
+        cfg (dict): A config, whose type may be a class. For anything else the name is
             empty.
     """
     kind = cfg.get('type') if isinstance(cfg, dict) else ''

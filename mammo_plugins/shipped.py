@@ -1,6 +1,6 @@
-"""The configs that the package ships, and where they lie.
+"""Shipped configs and their locations.
 
-Only Python's standard library is needed, so that a misspelt name is told at once.
+Only Python's standard library is needed, so that a misspelt name is reported at once.
 """
 
 import difflib
@@ -13,11 +13,11 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 class ShippedConfig(NamedTuple):
-    """A config of the package.
+    """A shipped config.
 
     Attributes:
-        name (str): Below the folder of configs, such as 'divf/average_r18_cmmd.py'.
-        summary (str): What it is, in one line.
+        name (str): Path below the config folder, such as 'divf/average_r18_cmmd.py'.
+        summary (str): One-line description.
     """
 
     name: str
@@ -25,7 +25,7 @@ class ShippedConfig(NamedTuple):
 
 
 def repository() -> Path | None:
-    """Return the folder of the repository; ``None`` for an installed package."""
+    """Return the folder of the repository, or ``None`` for an installed package."""
     return (
         PACKAGE.parent
         if (PACKAGE.parent / 'configs/mamminet_v2.py').is_file()
@@ -34,10 +34,10 @@ def repository() -> Path | None:
 
 
 def config_root() -> Path:
-    """Return the folder of configs: of the repository, or inside an installed package.
+    """Return the config folder: in the repository, or inside an installed package.
 
     Raises:
-        FileNotFoundError: If the package was installed without them.
+        FileNotFoundError: If the package was installed without configs.
     """
     folder = (repository() or PACKAGE / '.mim') / 'configs'
     if not folder.is_dir():
@@ -52,8 +52,8 @@ def config_path(path: str) -> Path:
     """Return the file of a config.
 
     Args:
-        path (str): A path, or 'mammo_plugins::' and a name below the folder of configs,
-            with or without '.py'. The file need not be there.
+        path (str): A path, or 'mammo_plugins::' and a name below the config folder,
+            with or without '.py'. The file need not exist.
     """
     if not path.startswith(PREFIX):
         return Path(path)
@@ -62,15 +62,15 @@ def config_path(path: str) -> Path:
 
 
 def no_such_config(path: str) -> str | None:
-    """Return what to say of a config that is not there, ``None`` if it is.
+    """Return the error message for a missing config, or ``None`` if it exists.
 
     Args:
-        path (str): As of :func:`config_path`.
+        path (str): As in :func:`config_path`.
     """
     if config_path(path).is_file():
         return None
     if path.startswith(PREFIX):
-        # what stands behind the prefix tells one from another
+        # compare names without the prefix, which all of them share
         known = {each.name: f'{PREFIX}{each.name}' for each in shipped_configs()}
         near = _near(path[len(PREFIX) :], known)
         return (
@@ -83,7 +83,7 @@ def no_such_config(path: str) -> str | None:
         for each in Path('configs').rglob('*.py')
         if '_base_' not in each.parts
     }
-    if not known:  # away from the repository
+    if not known:  # outside the repository
         known = {
             f'configs/{each.name}': f'{PREFIX}{each.name}' for each in shipped_configs()
         }
@@ -91,7 +91,7 @@ def no_such_config(path: str) -> str | None:
 
 
 def may_be_a_row(path: str) -> bool:
-    """Tell whether a config that is not there may be a row of an ablation now."""
+    """Return whether a missing config may have become a row of an ablation."""
     file = Path(path)
     return 'phantom' in file.name and file.with_name('ablation.py').is_file()
 
@@ -104,7 +104,7 @@ def _near(path: str, known: dict[str, str]) -> str:
 
 
 def shipped_configs() -> list[ShippedConfig]:
-    """Return all configs but the parts that others are put together from."""
+    """Return all configs except the base configs that others inherit."""
     root = config_root()
     return [
         ShippedConfig(path.relative_to(root).as_posix(), _summary(path))
@@ -114,7 +114,7 @@ def shipped_configs() -> list[ShippedConfig]:
 
 
 def papers() -> dict[str, str]:
-    """Return what the folders of configs are of, by folder: method and paper."""
+    """Return the method and paper of each config folder, by folder."""
     found = {}
     for path in sorted(config_root().glob('*/metafile.yml')):
         text = path.read_text(encoding='utf-8')
@@ -127,8 +127,8 @@ def papers() -> dict[str, str]:
 
 
 def _summary(path: Path) -> str:
-    """Return the first sentence of the comment that a config begins with."""
-    # up to an indented command
+    """Return the first sentence of the comment at the top of a config."""
+    # the comment ends at an indented command
     comment = re.match(r'(?:#(?! {5}).*\n)*', path.read_text(encoding='utf-8'))[0]
     said = ' '.join(line.lstrip('# ') for line in comment.splitlines())
     return re.split(r'\.(?= [A-Z]|$)', said)[0].rstrip(':,')

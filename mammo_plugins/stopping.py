@@ -1,9 +1,9 @@
-"""Commands that are stopped: Ctrl-C, SIGTERM and SIGHUP act alike, and for certain.
+"""Stop commands reliably, in the same way on Ctrl-C, SIGTERM and SIGHUP.
 
-A signal becomes a ``KeyboardInterrupt``. A library may swallow that: a bare ``except``,
-or Python itself in a ``__del__`` or a callback. It is therefore raised again until it
-arrives. A second signal ends the command at once; what was written is whole, since
-results are written to a temporary name first or a line at a time.
+A signal becomes a ``KeyboardInterrupt``. A library may swallow it with a bare
+``except``, and so may Python in a ``__del__`` or a callback. It is therefore raised
+again until it arrives. A second signal ends the command at once. Files are never left
+incomplete, since results are written to a temporary name first or line by line.
 """
 
 import ctypes
@@ -23,29 +23,29 @@ from typing import Any
 from mammo_plugins.printable import printable_output
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_AGAIN = 0.7  # seconds until an exception that did not arrive is raised once more
-PARENT = 'MAMMO_PLUGINS_PARENT'  # environment: the process that a command ends with
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
-# libraries that NumPy, SciPy and PyTorch compute with read them when they are loaded
+_AGAIN = 0.7  # seconds until an exception that did not arrive is raised again
+PARENT = 'MAMMO_PLUGINS_PARENT'  # environment variable: the command ends when this process ends
+_PR_SET_PDEATHSIG = 1  # from Linux's prctl
+# the libraries below NumPy, SciPy and PyTorch read these variables when they are loaded
 _THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
 
 
 class _Stop:
-    """The stop of this process, if one was asked for."""
+    """State of a requested stop of this process."""
 
     def __init__(self) -> None:
-        self.owner: int | None = None  # process whose handlers are set
-        self.number: int | None = None  # signal that came
+        self.owner: int | None = None  # process that set the handlers
+        self.number: int | None = None  # signal that was received
         self.children: set[subprocess.Popen] = set()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal."""
-        if os.getpid() != self.owner:  # a worker that was forked
+        """Handle a signal."""
+        if os.getpid() != self.owner:  # a forked worker
             raise KeyboardInterrupt
         if self.number is not None:
             self.end_now()
         self.number = number
-        # PyTorch's raises where a worker of a data loader is gone, as it may be now
+        # PyTorch's handler raises if a data loader's worker has ended, as it may have now
         signal.signal(signal.SIGCHLD, lambda *_: None)
         os.write(2, b'\nstopping; once more to stop at once\n')
         for child in list(self.children):
@@ -55,18 +55,18 @@ class _Stop:
         raise KeyboardInterrupt
 
     def raise_again(self, number: int, frame: FrameType | None) -> None:
-        """Take the timer's signal."""
+        """Handle the timer's signal."""
         raise KeyboardInterrupt
 
     def end_now(self) -> None:
-        """End without any cleaning up."""
+        """Exit without any clean-up."""
         for child in [*active_children(), *self.children]:
             child.kill()
         os._exit(self.status)
 
     @property
     def status(self) -> int:
-        """int: Exit status, as a shell gives it to a command that a signal ended."""
+        """int: Exit status that a shell reports for a command ended by the signal."""
         return 128 + (self.number or signal.SIGINT)
 
 
@@ -75,11 +75,11 @@ _stop = _Stop()
 
 @contextmanager
 def ended_at_once() -> Iterator[None]:
-    """Let signals end a command at once, wherever :func:`stoppable` does not rule.
+    """Let signals end a command at once, outside of :func:`stoppable`.
 
-    Its imports take seconds, have nothing to finish, and some swallow exceptions. A
-    command that another one has started ends with that. Programs that only import the
-    package keep their handlers.
+    The imports of a command take seconds and leave nothing to finish, and some of them
+    swallow exceptions. A command that was started by another one ends with it. Programs
+    that only import the package keep their own handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -87,7 +87,7 @@ def ended_at_once() -> Iterator[None]:
     print_any_name()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _set_handlers(_end_at_once)
-    parent = os.environ.pop(PARENT, None)  # not for what it starts itself
+    parent = os.environ.pop(PARENT, None)  # not for processes that it starts itself
     if parent:
         _end_with_parent(int(parent))
     try:
@@ -97,9 +97,9 @@ def ended_at_once() -> Iterator[None]:
 
 
 def print_any_name() -> None:
-    """Let names of files that the output's encoding lacks be printed, escaped.
+    """Escape characters of file names that the output's encoding cannot represent.
 
-    Bytes that are no UTF-8 are such, and with ``LANG=C`` all that is not ASCII.
+    These are bytes that are not valid UTF-8 and, with ``LANG=C``, everything except ASCII.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'):
@@ -113,45 +113,45 @@ def _end_at_once(number: int, frame: FrameType | None) -> None:
 
 def _set_handlers(handler: Callable) -> None:
     for number in _SIGNALS:
-        # a script's background jobs begin with Ctrl-C ignored, nohup's without SIGHUP
+        # background jobs of a script start with Ctrl-C ignored, nohup's without SIGHUP
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _restore_handlers(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
-        if handler is not None:  # else set by other than Python
+        if handler is not None:  # otherwise set from outside Python
             signal.signal(number, handler)
 
 
 def raise_if_stopped() -> None:
-    """Raise ``KeyboardInterrupt`` if a stop was asked for, whoever swallowed it."""
+    """Raise ``KeyboardInterrupt`` if a stop was requested, even if it was swallowed."""
     if _stop.number is not None:
         raise KeyboardInterrupt
 
 
 def stop_arrived() -> None:
-    """Say that a stop was heard: what follows is finished without disturbance."""
+    """Acknowledge a stop, so that the clean-up that follows is not interrupted."""
     if _stop.owner == os.getpid() and _stop.number is not None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @contextmanager
 def stoppable(message: str = 'interrupted') -> Iterator[None]:
-    """Run a command that signals can stop, whose output is printable.
+    """Run a command that signals can stop, and escape its output.
 
-    What is printed meanwhile is escaped by :mod:`~mammo_plugins.printable`.
+    Output is escaped by :mod:`~mammo_plugins.printable`.
 
-    On a stop it prints the message and exits: status 130 after Ctrl-C, 143 after
-    SIGTERM, 129 after SIGHUP (unless ``nohup`` has turned that off).
+    When stopped, the command prints the message and exits with status 130 after Ctrl-C,
+    143 after SIGTERM, or 129 after SIGHUP (unless ``nohup`` has disabled that).
 
     Args:
-        message (str): What to say, such as how to go on.
+        message (str): Message to print, such as how to resume.
     """
     if _stop.owner == os.getpid() or (
         threading.current_thread() is not threading.main_thread()
     ):
-        yield  # the outer one, or the main thread's, takes the signals
+        yield  # the outer context, or that of the main thread, handles the signals
         return
     print_any_name()
     with printable_output(), _taking_signals(message):
@@ -166,11 +166,11 @@ def _taking_signals(message: str) -> Iterator[None]:
     try:
         try:
             yield
-            stopped = _stop.number is not None  # swallowed, and the work was at its end
+            stopped = _stop.number is not None  # swallowed just before the work ended
         except KeyboardInterrupt:
             stopped = True
         except Exception:
-            # what fails after a signal, such as a worker that is gone, fails by it
+            # a failure after a signal, such as a lost worker, is caused by the signal
             stopped = _stop.number is not None
             if not stopped:
                 raise
@@ -188,33 +188,33 @@ def _exit_stopped(message: str) -> None:
     distributed = getattr(sys.modules.get('torch'), 'distributed', None)
     if distributed and distributed.is_available() and distributed.is_initialized():
         sys.stdout.flush()
-        # leaving a group whose other members are gone waits, or aborts
+        # leaving a group whose other members have ended hangs or aborts
         os._exit(_stop.status)
     sys.exit(_stop.status)
 
 
 def run_child(words: Sequence[str], **options: Any) -> int:
-    """Run a command that is stopped with this one.
+    """Run a child command that is stopped together with this one.
 
     Args:
         words (Sequence[str]): The command.
-        options: As of :class:`subprocess.Popen`.
+        options: As in :class:`subprocess.Popen`.
 
     Returns:
         int: Its exit status.
 
     Raises:
-        KeyboardInterrupt: If a stop was asked for; the child has ended then.
+        KeyboardInterrupt: If a stop was requested. The child has ended by then.
     """
     raise_if_stopped()
     options['env'] = dict(
         options.get('env') or os.environ, **{PARENT: str(os.getpid())}
     )
-    # a terminal's Ctrl-C shall reach it once, through this process
+    # Ctrl-C in a terminal must reach it only once, through this process
     child = subprocess.Popen(words, start_new_session=True, **options)
     _stop.children.add(child)
     try:
-        if _stop.number is not None:  # came in between
+        if _stop.number is not None:  # received in between
             child.send_signal(signal.SIGTERM)
         status = child.wait()
     except BaseException:
@@ -231,16 +231,16 @@ def run_child(words: Sequence[str], **options: Any) -> int:
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Make a pool of processes with one thread each, whatever the environment says.
+    """Create a pool of processes with one thread each, regardless of the environment.
 
-    Many processes whose libraries start as many threads as there are cores wait for
-    each other most of the time.
+    If the libraries in each process start one thread per core, the processes spend most
+    of their time waiting for each other.
 
     Args:
-        workers (int): Processes.
+        workers (int): Number of processes.
     """
     before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, '1'))  # which new processes inherit
+    os.environ.update(dict.fromkeys(_THREADS, '1'))  # inherited by new processes
     try:
         with ProcessPoolExecutor(workers, get_context('spawn'), start_worker) as pool:
             try:
@@ -257,28 +257,28 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def start_worker() -> None:
-    """Prepare a process of a pool.
+    """Set up a process of a pool.
 
-    It leaves signals to its parent, ends when that has ended in whatever way, and
-    shares the cores with the others.
+    It leaves signals to its parent, ends whenever the parent ends, and shares the cores
+    with the others.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_parent(parent_process().pid)
-    import cv2  # not above: signals are taken before anything large is imported
+    import cv2  # not above: signal handlers are set before anything large is imported
 
     cv2.setNumThreads(1)
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this process when its parent has ended, in whatever way."""
+    """End this process whenever its parent ends."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    if sys.platform == 'linux':  # in a call that never gives Python a turn, too
+    if sys.platform == 'linux':  # even in a call that never returns to Python
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=watch, daemon=True).start()

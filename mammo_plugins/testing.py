@@ -1,4 +1,4 @@
-"""To try models without data: exams of noise, processes; as ``mmdet.testing``."""
+"""Helpers to try models without data, like ``mmdet.testing``: noise exams, processes."""
 
 import datetime
 import socket
@@ -20,7 +20,7 @@ from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 
 def demo_exam(size: Sequence[int], seed: int = 0) -> dict[str, Tensor]:
-    """Return the four images of an exam, all noise.
+    """Return the four images of an exam, filled with noise.
 
     Args:
         size (Sequence[int]): (height, width) in pixels.
@@ -52,13 +52,13 @@ def _view(name: str, image: Tensor) -> DetDataSample:
 
 
 def demo_single_view_inputs(images: dict[str, Tensor]) -> list[dict]:
-    """Return each view of an exam as a packed sample of its own.
+    """Return each view of an exam as a separate packed sample.
 
     Args:
-        images (dict[str, Tensor]): Of :func:`demo_exam`.
+        images (dict[str, Tensor]): From :func:`demo_exam`.
 
     Returns:
-        list[dict]: ``inputs`` and ``data_samples``, to be collated.
+        list[dict]: ``inputs`` and ``data_samples``, ready to collate.
     """
     return [
         dict(inputs=image, data_samples=_view(name, image))
@@ -89,13 +89,13 @@ def demo_tri_view_inputs(
     """Return each view of an exam as a packed sample with its partners.
 
     Args:
-        images (dict[str, Tensor]): Of :func:`demo_exam`; of one size, so that the
-            other breast passes for registered.
+        images (dict[str, Tensor]): From :func:`demo_exam`. All have the same size, so
+            that the other breast counts as registered.
         register_features (bool): Whether samples are for a :class:`BiDualNet` that
             registers features. Defaults to False.
 
     Returns:
-        list[dict]: ``inputs`` and ``data_samples``, to be collated.
+        list[dict]: ``inputs`` and ``data_samples``, ready to collate.
     """
     samples = []
     for name in images:
@@ -137,17 +137,17 @@ def _tell_places(main: DetDataSample, other: DetDataSample) -> None:
 def train_in_two_processes(
     train: Callable[[int], torch.nn.Module], folder: str | Path
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Run a distributed training on CPU; return the parameters of both processes.
+    """Run distributed training on the CPU; return the parameters of both processes.
 
     Args:
-        train (callable): Takes the rank and returns the trained model. A function of
-            a module, so that new processes find it.
-        folder (str | Path): For the parameters.
+        train (callable): Accepts the rank and returns the trained model. Must be a
+            module-level function, so that new processes find it.
+        folder (str | Path): Folder for the parameters.
     """
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    # forked where the libraries are loaded already, if the caller has asked for that
+    # forked with the libraries already loaded, if the caller has asked for that
     mp.start_processes(
         _train_one, (train, port, str(folder)), nprocs=2, start_method='forkserver'
     )

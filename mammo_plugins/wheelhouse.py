@@ -1,7 +1,7 @@
-"""All wheels that a machine without a network needs, in one folder.
+"""Collect all wheels that a machine without a network needs in one folder.
 
-Only Python's standard library and pip are needed here, and a network; neither PyTorch
-nor the package itself.
+This requires only Python's standard library, pip and a network, neither PyTorch nor the
+package itself.
 """
 
 import argparse
@@ -47,7 +47,7 @@ on the machine without a network, in an environment that has torch and torchvisi
 
 
 class WheelhouseError(Exception):
-    """A folder of wheels that cannot be made; the message says why."""
+    """A wheel folder cannot be created; the message states why."""
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -86,12 +86,12 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def plain(name: str) -> str:
-    """Return a distribution's name as it is compared (PyPA's normalisation)."""
+    """Return a distribution's normalized name (PyPA), for comparisons."""
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
 def requirements(wheel: Path) -> dict[str, str]:
-    """Return what a wheel asks for, as lines of pip's by plain name, extras apart."""
+    """Return a wheel's requirements as pip lines by plain name, without extras."""
     lines = [
         line
         for line in _about(wheel).get_all('Requires-Dist') or ()
@@ -109,7 +109,7 @@ def _about(wheel: Path):
 
 
 def platforms(name: str) -> list[str]:
-    """Return the tags of wheels that run on a platform, such as manylinux_2_28_x86_64."""
+    """Return the wheel tags that run on a platform such as manylinux_2_28_x86_64."""
     newest = re.fullmatch(r'manylinux_2_(\d+)_(\w+)', name)
     if not newest:
         return [name]
@@ -121,8 +121,8 @@ def platforms(name: str) -> list[str]:
 
 
 def _pip(*words: str) -> None:
-    """Run pip; its last lines are told where it fails."""
-    # without operators: what is compiled here fits this machine's PyTorch alone
+    """Run pip; if it fails, report its last lines."""
+    # without operators: those compiled here fit only this machine's PyTorch
     done = subprocess.run(
         [sys.executable, '-m', 'pip', *map(str, words)],
         text=True,
@@ -135,7 +135,7 @@ def _pip(*words: str) -> None:
 
 
 def _project() -> Path:
-    """Return where this package was installed from."""
+    """Return the source that this package was installed from."""
     repository = Path(__file__).resolve().parents[1]
     if (repository / 'pyproject.toml').is_file():
         return repository
@@ -168,18 +168,18 @@ def make_wheelhouse(
     without: Iterable[str] = (),
     project: Path | None = None,
 ) -> list[Path]:
-    """Put all wheels but those of torch and torchvision into a folder.
+    """Collect all wheels except those of torch and torchvision in a folder.
 
-    Versions are the newest that go together, with one OpenCV, the one that needs no
-    libGL. ``requirements.txt`` beside them names each.
+    Versions are the newest that are compatible, with a single OpenCV, the one that does
+    not need libGL. ``requirements.txt`` in the same folder lists them.
 
     Args:
         out (Path): Folder, new or empty.
-        python_version (str): Of the machine that they are for, such as '3.12'.
-        platform (str): Of that machine, such as 'manylinux_2_28_x86_64'.
-        without (Iterable[str]): Packages that it has already. Defaults to none.
+        python_version (str): Python version of the target machine, such as '3.12'.
+        platform (str): Platform of that machine, such as 'manylinux_2_28_x86_64'.
+        without (Iterable[str]): Packages that it already has. Defaults to none.
         project (Path, optional): The repository, or a wheel of this package. Defaults
-            to ``None``, what is installed.
+            to ``None``, the installed package.
 
     Returns:
         list[Path]: The wheels.
@@ -266,7 +266,7 @@ def make_wheelhouse(
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make the folder that arguments of :func:`add_arguments` ask for.
+    """Create the folder that the arguments of :func:`add_arguments` describe.
 
     Raises:
         WheelhouseError: As :func:`make_wheelhouse`.
