@@ -1,9 +1,9 @@
 """Child registries of MMEngine's roots, scope ``mammo``.
 
-A component of this package is ``mammo.Name`` under any default scope and plain ``Name``
-under ``default_scope = 'mammo'``. Under that scope, any other plain name is looked up in
-MMDetection, then MMEngine/MMCV, then MMPretrain, so that an mmdet config works unchanged.
-If two of them share a name, write the prefix (``mmpretrain.ResNet``).
+A component of this package is ``mammo.Name`` under any default scope, and plain
+``Name`` under ``default_scope = 'mammo'``. Under that scope, any other plain name is
+looked up in MMDetection, then MMEngine/MMCV, then MMPretrain, so that an mmdet config
+works unchanged. If two of them share a name, write the prefix (``mmpretrain.ResNet``).
 """
 
 import sys

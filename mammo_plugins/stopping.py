@@ -24,7 +24,7 @@ from mammo_plugins.printable import printable_output
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN = 0.7  # seconds until an exception that did not arrive is raised again
-PARENT = 'MAMMO_PLUGINS_PARENT'  # environment variable: the command ends when this process ends
+PARENT = 'MAMMO_PLUGINS_PARENT'  # environment: the command ends with this process
 _PR_SET_PDEATHSIG = 1  # from Linux's prctl
 # the libraries below NumPy, SciPy and PyTorch read these variables when they are loaded
 _THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
@@ -45,7 +45,7 @@ class _Stop:
         if self.number is not None:
             self.end_now()
         self.number = number
-        # PyTorch's handler raises if a data loader's worker has ended, as it may have now
+        # PyTorch's handler raises if a data loader's worker has ended, which may be so
         signal.signal(signal.SIGCHLD, lambda *_: None)
         os.write(2, b'\nstopping; once more to stop at once\n')
         for child in list(self.children):
@@ -99,7 +99,7 @@ def ended_at_once() -> Iterator[None]:
 def print_any_name() -> None:
     """Escape characters of file names that the output's encoding cannot represent.
 
-    These are bytes that are not valid UTF-8 and, with ``LANG=C``, everything except ASCII.
+    These are bytes that are not valid UTF-8 and, with ``LANG=C``, all but ASCII.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, 'reconfigure'):

@@ -1,4 +1,4 @@
-"""Helpers to try models without data, like ``mmdet.testing``: noise exams, processes."""
+"""Helpers to try models without data: noise exams, processes (as ``mmdet.testing``)."""
 
 import datetime
 import socket

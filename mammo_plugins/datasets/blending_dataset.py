@@ -1,4 +1,4 @@
-"""Normal mammograms to grow lesions into, and real ones to compare with."""
+"""Normal mammograms to insert lesions into, with real lesions for comparison."""
 
 import copy
 
@@ -13,21 +13,21 @@ from .exam_dataset import ExamDataset
 
 @DATASETS.register_module()
 class BlendingDataset(ExamDataset):
-    """Views without a lesion as samples, each beside a random one with lesions.
+    """Views without lesions as samples, each paired with a random view with lesions.
 
     For :class:`BlendingGAN` (Lin et al., section 2): ``views = {'normal', 'real'}``,
     the set X of "normal" images and a draw from those with lesions, Y. A view is
-    normal if it has no lesion of ``classes``. One that has regions to be ignored
-    (``iscrowd``, ``ignored_classes``) and no lesion is neither and left out: what is in
-    them is not known.
+    normal if it has no lesion of ``classes``. A view with ignored regions (``iscrowd``,
+    ``ignored_classes``) and no lesion is neither, since the content of these regions is
+    unknown. It is left out.
 
     Args:
         **kwargs: As in :class:`ExamDataset`, but for ``target`` and ``partners``.
 
     Raises:
-        AnnotationError: As :class:`ExamDataset`; if there is no normal view or none
-            with a lesion; with ``test_mode=True``, since nothing synthetic enters
-            validation or test.
+        AnnotationError: As :class:`ExamDataset`; if there is no normal view or no view
+            with a lesion; with ``test_mode=True``, since validation and test never use
+            synthetic images.
     """
 
     def __init__(self, *args, **kwargs) -> None:

@@ -1,4 +1,4 @@
-"""Which categories are classes, left out or ignored, and which label lesions have."""
+"""Roles of categories (class, left out, ignored) and the labels of their lesions."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,15 +6,15 @@ from typing import Any
 
 from mammo_plugins.structures import AnnotationError
 
-REST = 'rest'  # of the categories
-NO_CLASS = -1  # label of a region that is ignored for its category
+REST = 'rest'  # all other categories
+NO_CLASS = -1  # label of a region that is ignored because of its category
 
 
 Names = Sequence[str] | str
 
 
 def check_lists(other_classes: Names, ignored_classes: Names) -> None:
-    """Raise ``ValueError`` for what is no list of categories.
+    """Raise ``ValueError`` if an argument is not a list of categories.
 
     Args:
         other_classes, ignored_classes (Sequence[str] | str): Names, or 'rest'.
@@ -38,12 +38,12 @@ def check_lists(other_classes: Names, ignored_classes: Names) -> None:
 def without_rest(
     named: Sequence[str], classes: Sequence[str], *given: Names
 ) -> list[tuple[str, ...]]:
-    """Return lists of categories with 'rest' written out.
+    """Return lists of categories with 'rest' expanded.
 
     Args:
         named (Sequence[str]): The categories of a file.
         classes (Sequence[str]): Those that are classes.
-        *given (Sequence[str] | str): Lists of others, of which one may be 'rest'.
+        *given (Sequence[str] | str): Lists of other categories; one may be 'rest'.
     """
     known = {*classes, *(name for listed in given if listed != REST for name in listed)}
     rest = tuple(name for name in named if name not in known)
@@ -60,17 +60,17 @@ def category_labels(
     """Return the label of each category that is learned or ignored.
 
     Args:
-        categories (list[dict]): Of the file, with ``id`` and ``name``.
+        categories (list[dict]): Categories of the file, with ``id`` and ``name``.
         classes (Sequence[str]): Names in the order of labels.
         other_classes (Sequence[str]): Names that are left out.
         ignored_classes (Sequence[str]): Names whose label is ``NO_CLASS``.
-        ann_file (str): For errors.
+        ann_file (str): Annotation file, for errors.
 
     Returns:
-        dict[int, int]: Labels by the ids of categories.
+        dict[int, int]: Labels by category id.
 
     Raises:
-        AnnotationError: If a category is in none or in two of the lists, or one of
+        AnnotationError: If a category is in no list or in two of them, or one of
             ``classes`` is not in the file.
     """
     lists = dict(

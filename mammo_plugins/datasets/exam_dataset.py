@@ -44,21 +44,21 @@ class ExamDataset(BaseDataset):
     (``img_path``, ``img_id``, ``instances``, ...):
 
     - ``target='view'``: ``views = {'main', 'ipsilateral', 'bilateral'}``, the
-      partners as far as asked for and taken;
+      partners if requested and available;
     - ``target='breast'``: ``views = {'CC', 'MLO'}`` of one breast;
     - ``target='pair'``: ``views = {'R', 'L'}``, both breasts in one projection;
     - ``target='exam'``: ``views = {'RCC', 'LCC', 'RMLO', 'LMLO'}``.
 
-    Its ``dataset`` is the name in the file's ``info``, and its ``test_mode`` that of
-    the data set: both for transforms that depend on them.
+    A sample's ``dataset`` is the name in the file's ``info``, and its ``test_mode`` is
+    that of the data set, for transforms that depend on them.
 
-    A view that was not taken is absent from ``views``, unless ``complete`` asks for
-    all of them. With several modalities, each gives views of its own, named such
+    A view that the exam lacks is absent from ``views``, unless ``complete`` requires
+    all of them. With several modalities, each has its own views, with names such
     as ``'CEM-LE RCC'``. Normal exams are kept:
-    ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` unless
-    said otherwise; regions to be ignored are no lesions, and what has no others is
-    empty. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
-    in training, what has a view whose nipple is not from one of these sources.
+    ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` by default.
+    Ignored regions are not lesions, and a target with no other instance is empty.
+    In training, ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out targets
+    with a view whose nipple is not from one of these sources.
 
     Args:
         target (str): 'view', 'breast', 'pair' or 'exam'. Defaults to 'view'.
@@ -66,47 +66,47 @@ class ExamDataset(BaseDataset):
             and 'bilateral' to add. Defaults to none.
         modality (str | Sequence[str], optional): Which images of an exam to use:
             'FFDM', 'SFM', 'CEM-LE' or 'CEM-RC', or several of them. Defaults to
-            ``None``, the only one there is.
-        complete (bool): Whether to leave out targets with a view missing, in
+            ``None``, the only modality of the file.
+        complete (bool): Whether to leave out targets with a missing view, in
             training and in testing. Defaults to False.
         labels (dict, optional): Arguments of
             :class:`~mammo_plugins.datasets.label_rule.LabelRule`, which sets
             ``gt_label`` of targets and views. Targets without a class are left
             out, and the counts are logged. Defaults to ``None``.
         other_classes (Sequence[str] | str): Categories whose lesions are left out; the
-            file may lack them. What has no other lesion then counts as normal, and
-            :meth:`summary` tells how much that is. 'rest' stands for all that the
-            other lists do not name. Defaults to none.
-        ignored_classes (Sequence[str] | str): Categories whose lesions are regions to
-            be ignored (``ignore_flag``, ``bbox_label`` -1), neither lesion nor
-            background: what is drawn there may be of ``classes`` too, as where a
+            file may lack them. A target with no other lesion then counts as normal, and
+            :meth:`summary` reports the number of such targets. 'rest' stands for all
+            categories that the other lists do not name. Defaults to none.
+        ignored_classes (Sequence[str] | str): Categories whose lesions are ignored
+            regions (``ignore_flag``, ``bbox_label`` -1), neither lesion nor
+            background: they may belong to ``classes`` too, for example if a
             view's findings are of several kinds. The file may lack them. 'rest' as in
             ``other_classes``. Defaults to none.
         pipeline (list | dict): Steps in order, or by name; see
             :func:`~mammo_plugins.datasets.pipeline.named_steps`. Defaults to none.
-        extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
+        extra_roots (Sequence[str]): Further folders that ``file_name`` may refer to by
             an absolute path or by ``..``; otherwise only files below ``data_root`` are
             read. Symbolic links in it are followed. Defaults to none.
-        fold (int, optional): Of a cross-validation, from 1 on: takes the place of
+        fold (int, optional): Fold of a cross-validation, counted from 1. Replaces
             ``{fold}`` in ``ann_file``, such as ``annotations/fold_{fold}/train.json``,
-            in ``data_root``, ``data_prefix``, ``extra_roots`` and in names of the
-            pipeline, such as that of a lesion bank; that none has it is warned of.
-            Defaults to ``None``.
-        annotations (dict, optional): What ``ann_file`` would hold, where that is in
-            memory and not in a file, as of exams that inference finds; ``ann_file``
-            then only names it in messages. Defaults to ``None``.
+            in ``data_root``, ``data_prefix``, ``extra_roots`` and in names in the
+            pipeline, such as that of a lesion bank. A warning is given if none of them
+            contains it. Defaults to ``None``.
+        annotations (dict, optional): Content of ``ann_file`` if it is in memory and not
+            in a file, as for exams found by inference; ``ann_file`` then only names it
+            in messages. Defaults to ``None``.
         ann_file, metainfo, data_root, filter_cfg, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        AnnotationError: If ``mammo verify`` calls something in the file an
-            error, one of its categories is not in one of ``classes``, ``other_classes``
-            and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
-            or has to be chosen, or images for validation or test are synthetic.
-        ValueError: If ``target`` or ``partners`` is not one of those named, one of the
-            lists is none, a name has ``{fold}`` and ``fold`` is none, ``fold`` is no
-            integer from 1 on, or the pipeline registers breasts that were moved by
-            chance.
+        AnnotationError: If ``mammo verify`` reports an error in the file, one of its
+            categories is not in ``classes``, ``other_classes`` or ``ignored_classes``,
+            it lacks one of ``classes``, the modality is absent or must be chosen, or
+            images for validation or test are synthetic.
+        ValueError: If ``target`` or ``partners`` is not one of the values above, one of
+            the lists is not a list, a name contains ``{fold}`` but ``fold`` is not
+            given, ``fold`` is not a positive integer, or the pipeline registers breasts
+            that were moved at random.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -114,7 +114,7 @@ class ExamDataset(BaseDataset):
     """
 
     METAINFO = dict(classes=('mass',), palette=[(220, 20, 60)])
-    _files: Sequence[str] = ()  # that kinds of data sets name besides
+    _files: Sequence[str] = ()  # further file names, from settings of subclasses
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class ExamDataset(BaseDataset):
         self.label_rule = LabelRule(**labels) if labels else None
         self.other_classes = other_classes
         self.ignored_classes = ignored_classes
-        ImageRoots(extra=extra_roots)  # refuses what is no list
+        ImageRoots(extra=extra_roots)  # refuses anything that is not a list
         self.extra_roots = in_fold(extra_roots, fold)
         self.fold = fold
         self.annotations = annotations
@@ -282,7 +282,7 @@ class ExamDataset(BaseDataset):
             )
 
     def summary(self) -> str:
-        """Return a sentence on how many samples and lesions there are."""
+        """Return a sentence with the numbers of samples and lesions."""
         counts = [f'{name} {self.lesions[name]}' for name in self.metainfo['classes']]
         ignored = [
             f'{name} {self.lesions[name]}'
@@ -295,7 +295,7 @@ class ExamDataset(BaseDataset):
         return '. '.join(filter(None, [text, self.left_out()]))
 
     def left_out(self) -> str:
-        """Return a sentence on the lesions of ``other_classes``, '' for none."""
+        """Return a sentence about the lesions of ``other_classes``, or '' if none."""
         others = [
             f'{name} ({number})'
             for name, number in self.lesions.items()
@@ -383,14 +383,14 @@ class ExamDataset(BaseDataset):
 
     @staticmethod
     def _nipple_source(view: View) -> str | None:
-        """Tell who found the nipple: a person, unless the file says otherwise."""
+        """Return the nipple's source: a person, unless the file states otherwise."""
         if view.nipple is None:
             return None
         return view.extra.get('nipple_source') or 'annotation'
 
     @property
     def roots(self) -> ImageRoots:
-        """ImageRoots: The folders that its images may lie in."""
+        """ImageRoots: The folders that may contain its images."""
         prefix, root = self.data_prefix, self.data_root or ''
         return ImageRoots(
             prefix.get('img') or prefix.get('img_path') or root,
@@ -401,7 +401,7 @@ class ExamDataset(BaseDataset):
         return dict(
             bbox=list(lesion.bbox),
             bbox_label=self._label_of[lesion.category_id],
-            # [] when unknown: mmdet ignores such a lesion where masks are asked for
+            # [] if unknown: mmdet ignores such a lesion if masks are requested
             mask=lesion.segmentation,
             ignore_flag=int(
                 lesion.ignore or self._label_of[lesion.category_id] == NO_CLASS
@@ -412,10 +412,10 @@ class ExamDataset(BaseDataset):
         )
 
     def filter_data(self) -> list[dict]:
-        """Drop, in training, the targets that ``filter_cfg`` does not want.
+        """Drop the targets that ``filter_cfg`` excludes, in training only.
 
         Raises:
-            AnnotationError: If ``nipple_sources`` leaves none.
+            AnnotationError: If ``nipple_sources`` excludes all of them.
         """
         filter_cfg = self.filter_cfg or {}
         kept = self.data_list
@@ -459,14 +459,14 @@ class ExamDataset(BaseDataset):
         return kept
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Return the labels in a sample, as class-balanced samplers ask.
+        """Return the labels in a sample, for class-balanced samplers.
 
         Args:
             idx (int): Index of the sample.
 
         Returns:
-            list[int]: With ``labels`` that of the sample, otherwise those of the
-            lesions in its views, but for regions to be ignored.
+            list[int]: With ``labels``, that of the sample; otherwise those of the
+            lesions in its views, without ignored regions.
         """
         info = self.get_data_info(idx)
         if self.label_rule is not None:

@@ -1,4 +1,4 @@
-"""The fold of a data set."""
+"""Cross-validation fold of a data set."""
 
 from logging import WARNING
 from typing import Any
@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 
 from mammo_plugins.structures import is_fold
 
-# settings of a data set in which its fold takes the place of {fold}
+# settings of a data set in which its fold replaces {fold}
 FOLD_SETTINGS = (
     'ann_file',
     'data_root',
@@ -19,12 +19,12 @@ FOLD_SETTINGS = (
 
 
 def check_fold(ann_file: str, fold: Any, named: bool) -> None:
-    """Raise ``ValueError`` for what is no fold, warn of one without effect.
+    """Raise ``ValueError`` for an invalid fold; warn if a fold has no effect.
 
     Args:
-        ann_file (str): Names the data set.
-        fold (int, optional): From 1 on; ``None`` for none.
-        named (bool): Whether a setting of the data set says ``{fold}``.
+        ann_file (str): Identifies the data set.
+        fold (int, optional): Counted from 1; ``None`` for no fold.
+        named (bool): Whether a setting of the data set contains ``{fold}``.
     """
     if fold is None:
         return

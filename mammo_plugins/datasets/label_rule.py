@@ -1,4 +1,4 @@
-"""The two classes of a task, told from what the annotation says of views."""
+"""Derive the two classes of a task from the annotation of views."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,16 +8,17 @@ FIELDS = ('birads', 'pathology', 'abnormal')
 
 
 class LabelRule:
-    """Tell a target's class from the annotation of its views.
+    """Derive a target's class from the annotation of its views.
 
-    A target is positive if one of its views is; negative if all of its views are;
-    otherwise it has no class. A BI-RADS of '4' stands for 4A, 4B and 4C too.
+    A target is positive if at least one of its views is positive, and negative if all
+    of them are negative. Otherwise it has no class. A BI-RADS of '4' includes 4A, 4B
+    and 4C.
 
     Args:
         field (str): 'birads', 'pathology' or 'abnormal' of the view.
-        negative (Sequence): Its values of the negative class; ``None`` is the
-            value of a view where it is unknown.
-        positive (Sequence): Of the positive class.
+        negative (Sequence): Values of the negative class. ``None`` stands for an
+            unknown value.
+        positive (Sequence): Values of the positive class.
 
     Raises:
         ValueError: If there is no such field, or a value is in both classes.
@@ -42,7 +43,7 @@ class LabelRule:
         return self._class_of(view[self.field])
 
     def of_lesion(self, lesion: dict[str, Any]) -> int | None:
-        """Return 0, 1 or ``None`` for a lesion's dict; it is abnormal by itself."""
+        """Return 0, 1 or ``None`` for a lesion's dict; a lesion is always abnormal."""
         return self._class_of(True if self.field == 'abnormal' else lesion[self.field])
 
     def _class_of(self, value: Any) -> int | None:
@@ -61,13 +62,13 @@ class LabelRule:
         return None if None in labels else 0
 
     def apply(self, samples: list[dict]) -> tuple[list[dict], str]:
-        """Set ``gt_label`` of targets and of their views.
+        """Set ``gt_label`` of targets and their views.
 
         Args:
-            samples (list[dict]): With ``views``.
+            samples (list[dict]): Targets with ``views``.
 
         Returns:
-            tuple: The targets that have a class, and a line of counts.
+            tuple: The targets that have a class, and a line with the counts.
         """
         kept, lost = [], Counter()
         for sample in samples:

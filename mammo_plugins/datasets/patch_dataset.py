@@ -1,4 +1,4 @@
-"""Patches of lesions and of detections as samples."""
+"""Patches around lesions and detections as samples."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from mammo_plugins.structures import (
 
 from .exam_dataset import ExamDataset
 
-# what a patch takes over from its view
+# keys that a patch copies from its view
 _VIEW_KEYS = (
     'img_path',
     'img_id',
@@ -43,33 +43,33 @@ class PatchDataset(ExamDataset):
     """Patches of a COCO-exam file, one sample each.
 
     MommiNet-v2, section 3.8, trains its malignancy classifier on gold patches, the
-    annotated lesions, and on detected ones, and validates and tests on detected
-    ones alone. A sample has ``patch_box`` (x1, y1, x2, y2) in pixels of the file,
+    annotated lesions, and on detected ones, and validates and tests only on detected
+    ones. A sample has ``patch_box`` (x1, y1, x2, y2) in pixels of the file,
     ``gt_label`` (1 malignant, 0 not) and ``gt_birads_score`` (float in [0, 1]), each
-    absent where it is not known, ``detected`` (bool), ``score`` and ``iou`` (the
-    detection's, 1 for gold), and what it takes over from its view (``img_id``,
-    ``patient_id``, ...). Labels of detected patches are those of
-    :func:`~mammo_plugins.evaluation.functional.label_detections`. Patches of which
-    nothing is known are left out, and counted in the log.
+    absent if unknown, ``detected`` (bool), ``score`` and ``iou`` (those of the
+    detection, 1 for gold), and the keys copied from its view (``img_id``,
+    ``patient_id``, ...). Detected patches are labelled by
+    :func:`~mammo_plugins.evaluation.functional.label_detections`. Patches without any
+    known label are left out, and the log reports their number.
 
     Args:
-        detection_file (str, optional): What
-            :func:`~mammo_plugins.structures.write_detections` wrote for all images
+        detection_file (str, optional): File written by
+            :func:`~mammo_plugins.structures.write_detections` for all images
             of ``ann_file``; relative to the working directory. Defaults to
-            ``None``, gold patches alone.
-        gold (bool): Whether to take gold patches. Defaults to True.
-        max_detections (int, optional): Most detected patches of an image, highest
-            scores first; ``None`` for all. Defaults to 2, as in
+            ``None``, gold patches only.
+        gold (bool): Whether to use gold patches. Defaults to True.
+        max_detections (int, optional): Maximum number of detected patches per image,
+            highest scores first; ``None`` for all. Defaults to 2, as in
             :class:`~mammo_plugins.evaluation.metrics.MalignancyMetric`.
-        min_score (float): Least score of a detected patch. Defaults to 0.
-        iou_thr (float): Least IoU with a lesion to have its labels. Defaults to
+        min_score (float): Minimum score of a detected patch. Defaults to 0.
+        iou_thr (float): Minimum IoU with a lesion to get its labels. Defaults to
             0.5.
         **kwargs: As in :class:`ExamDataset`, but for ``target`` and ``partners``.
 
     Raises:
-        AnnotationError: As :class:`ExamDataset`; if the detection file is of other
+        AnnotationError: As :class:`ExamDataset`; if the detection file is for other
             images; if there is no patch at all.
-        ValueError: If there is neither a detection file nor gold.
+        ValueError: If there is no detection file and ``gold`` is False.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class PatchDataset(ExamDataset):
         return self.data_list
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Return the label of a patch, as class-balanced samplers ask.
+        """Return the label of a patch, for class-balanced samplers.
 
         Args:
             idx (int): Index of the sample.

@@ -1,4 +1,4 @@
-"""Pipelines whose steps have names, so that a config exchanges one by its name."""
+"""Pipelines with named steps, so that a config can replace a step by its name."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ Pipeline = Sequence[Step] | Mapping[str, Any]
 
 
 def is_named(pipeline: Any) -> bool:
-    """Tell whether a pipeline is one of named steps.
+    """Return whether a pipeline consists of named steps.
 
     Args:
         pipeline (list | dict): A pipeline. A dict with a ``type`` is a step.
@@ -27,17 +27,17 @@ def is_named(pipeline: Any) -> bool:
 def named_steps(pipeline: Mapping[str, Any]) -> dict[str, Step]:
     """Return the steps of a pipeline by name, in the order in which they run.
 
-    A config that MMEngine writes has its keys sorted, so that the order is a list of
-    its own.
+    The order is a separate list because MMEngine sorts the keys of the configs that it
+    writes.
 
     Args:
-        pipeline (dict): ``order``, the names of the steps, and each step by its name;
-            one that is ``None`` is left out. ``slots``, if there, lists the names in
-            ``order`` that may be without a step: places for what a config may add.
+        pipeline (dict): ``order``, the names of the steps, and each step by its name.
+            A step that is ``None`` is left out. ``slots``, optional, lists the names in
+            ``order`` that may lack a step: places for steps that a config may add.
 
     Raises:
-        ValueError: If there is no ``order``; a name in it is there twice, or has no
-            step and is no slot; a step is not in it, or is none.
+        ValueError: If ``order`` is missing; a name in it appears twice, or has no step
+            and is not a slot; a step is not in it, or is not a step.
     """
     order = pipeline.get(ORDER)
     if not _is_list_of_names(order):
@@ -97,10 +97,10 @@ def _names(pipeline: Mapping[str, Any]) -> list[str]:
 
 
 def step_places(pipeline: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of steps, and dotted those of steps inside of them.
+    """Yield the names of steps, and dotted names of the steps inside them.
 
     Args:
-        pipeline (dict): Steps by name; those that are left out count, too.
+        pipeline (dict): Steps by name, including those that are left out.
     """
     for name in _names(pipeline):
         yield name
@@ -111,7 +111,7 @@ def step_places(pipeline: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _meant(name: str, pipeline: Mapping[str, Any]) -> str:
-    """Return what somebody may mean by a step that is not in a pipeline's order."""
+    """Return a suggestion for a step that is not in a pipeline's order."""
     order = pipeline[ORDER]
     if name.isdigit():
         named = f'; did you mean {order[int(name)]}?' if int(name) < len(order) else ''
@@ -133,8 +133,8 @@ def steps_of(pipeline: Pipeline | None) -> list[Step]:
     """Return the steps of a pipeline as a list.
 
     Args:
-        pipeline (list | dict, optional): Steps in order, as MMEngine has them, or by
-            name, see :func:`named_steps`.
+        pipeline (list | dict, optional): Steps in order, as in MMEngine, or by name,
+            see :func:`named_steps`.
     """
     if pipeline is None:
         return []
@@ -142,7 +142,7 @@ def steps_of(pipeline: Pipeline | None) -> list[Step]:
 
 
 def every_step(part: Any) -> Iterator[Step]:
-    """Yield a pipeline's steps, those inside of others too: configs, or what is built.
+    """Yield the steps of a pipeline, including nested ones, as configs or built.
 
     Args:
         part (list | dict, optional): A pipeline of a config, or a part of one.
@@ -158,12 +158,12 @@ def every_step(part: Any) -> Iterator[Step]:
 
 
 def compose(pipeline: Pipeline) -> Compose:
-    """Build a pipeline that stands inside another; see :func:`steps_of`.
+    """Build a pipeline that is nested in another one; see :func:`steps_of`.
 
     Args:
         pipeline (list | dict): The pipeline.
     """
-    # mmcv's Compose builds by mmcv's registry; ours knows more names
+    # mmcv's Compose uses mmcv's registry, which knows fewer names than ours
     return Compose(
         [
             TRANSFORMS.build(step) if isinstance(step, Mapping) else step

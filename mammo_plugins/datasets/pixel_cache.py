@@ -1,4 +1,4 @@
-"""Mammograms read once: a 16-bit cache of oriented, cropped pixels."""
+"""16-bit cache of oriented, cropped pixels, so that mammograms are read only once."""
 
 import hashlib
 import json
@@ -17,26 +17,26 @@ from mammo_plugins.version import __version__
 
 FULL_SCALE = 65535  # grey value 1.0 in the cache
 _LONGEST_HEAD = 2**24  # bytes
-_FORMAT = 6  # raise it when the meaning of an entry, or what is found in it, changes
+_FORMAT = 6  # increase it when the meaning of an entry or of recalled results changes
 
 
 class PixelCache:
-    """One file an image, beside the data: a line of JSON, and the pixels as they are.
+    """Pixel cache with one file per image: a line of JSON, then uncompressed pixels.
 
-    Their noise hardly shrinks by compression, which takes longer than all the rest.
+    Compression would hardly shrink noisy pixels and would take longer than the rest.
 
-    An entry is used only if the source's size and modification time are those it
-    was made from, and if a checksum over pixels, facts and what they are of holds;
-    anything else is rebuilt. The checksum tells damage and mix-ups, not somebody who
-    may write to the cache and means to deceive. Entries are written to a temporary
-    name and renamed, so that processes filling the cache at the same time never see
-    a part of a file.
+    An entry is used only if the source's size and modification time are unchanged,
+    and if a checksum over pixels, facts, source and settings matches. Anything else is
+    rebuilt. The checksum detects damage and mix-ups, but not deliberate manipulation by
+    somebody who may write to the cache. Entries are written to a temporary name and
+    then renamed, so that processes that fill the cache at the same time never see an
+    incomplete file.
 
     Args:
-        folder (str | Path): Where the entries lie; made when missing.
+        folder (str | Path): Folder of the entries; created if missing.
 
     Attributes:
-        damaged (int): Entries that were found wrong, and rebuilt.
+        damaged (int): Number of invalid entries that were rebuilt.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -45,14 +45,14 @@ class PixelCache:
         self._writable = True
 
     def entry_path(self, source: str | Path, key: str = '') -> Path:
-        """Return where the entry of a source file lies.
+        """Return the path of a source file's entry.
 
         Args:
             source (str | Path): The image file.
-            key (str): What else the entry depends on, e.g. the crop's margin.
+            key (str): Other settings that the entry depends on, e.g. the crop's margin.
         """
         name = f'{Path(source).resolve()}|{key}|{_FORMAT}|{__version__}'
-        # bytes that are no UTF-8 are surrogates in a path
+        # bytes that are not UTF-8 are surrogates in a path
         digest = hashlib.sha1(name.encode(errors='surrogatepass')).hexdigest()
         return self.folder / digest[:2] / f'{digest}.u16'
 
@@ -62,21 +62,21 @@ class PixelCache:
         make: Callable[[], tuple[np.ndarray, dict[str, Any]]],
         key: str = '',
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the pixels of a source file, from the cache or made anew.
+        """Return the pixels of a source file, from the cache or newly computed.
 
         Args:
             source (str | Path): The image file.
             make (callable): Returns (pixels, facts): (H, W) uint16 and a
-                JSON-serialisable dict. Called when there is no sound entry.
+                JSON-serializable dict. Called if there is no valid entry.
             key (str): As in :meth:`entry_path`.
 
         Returns:
-            tuple: (pixels, facts) as ``make`` gave them.
+            tuple: (pixels, facts) as returned by ``make``.
         """
         try:
             stat = os.stat(source)
         except OSError:
-            return make()  # which says what is wrong with the source
+            return make()  # reports what is wrong with the source
         stamp = [stat.st_size, stat.st_mtime_ns]
         path = self.entry_path(source, key)
         entry = self._read(path, stamp)
@@ -88,15 +88,15 @@ class PixelCache:
     def recall(
         self, sources: Sequence[str | Path], key: str, make: Callable[[], Any]
     ) -> Any:
-        """Return what was found in images before, or find and keep it.
+        """Return a stored result for images, or compute and store it.
 
-        In a file, not in memory: that grows by nothing over an epoch, and processes
-        and runs share what is found.
+        Results are kept in files, so that memory does not grow over an epoch, and
+        processes and runs share them.
 
         Args:
-            sources (Sequence[str | Path]): The image files that it depends on.
-            key (str): What it is, and what else it depends on.
-            make (callable): Finds it; returns what JSON holds as it is.
+            sources (Sequence[str | Path]): The image files that the result depends on.
+            key (str): Name of the result, with other settings that it depends on.
+            make (callable): Computes the result, which JSON must represent exactly.
         """
         try:
             stats = [os.stat(source) for source in sources]
@@ -117,7 +117,7 @@ class PixelCache:
                 raise ValueError('its checksum differs')
         except FileNotFoundError:
             pass
-        except Exception as error:  # whatever damage makes of JSON
+        except Exception as error:  # damaged JSON may raise anything
             self._tell_damage(path, error)
         found = make()
         if self._writable:
@@ -149,7 +149,7 @@ class PixelCache:
             return pixels, facts
         except FileNotFoundError:
             return None
-        except Exception as error:  # whatever damage makes of it
+        except Exception as error:  # a damaged file may raise anything
             self._tell_damage(path, error)
             return None
 
@@ -192,11 +192,11 @@ class PixelCache:
 
 
 def _checksum(path: Path, pixels: np.ndarray, facts: str) -> int:
-    """Return a CRC of an entry; its name tells image and settings."""
+    """Return a CRC of an entry, including its name, which depends on the settings."""
     head = f'{path.stem}|{pixels.dtype.str}|{pixels.shape}|{facts}'
     return zlib.crc32(np.ascontiguousarray(pixels), zlib.crc32(head.encode()))
 
 
 def _checksum_of(path: Path, found: Any, stamp: list) -> int:
-    """Return a CRC of what was found; its name tells images and settings."""
+    """Return a CRC of a stored result, including its name."""
     return zlib.crc32(f'{path.stem}|{json.dumps([found, stamp])}'.encode())

@@ -1,4 +1,4 @@
-"""The data sets that there are converters for; each knows its kinds of lesions."""
+"""Data sets that have a converter, each with its kinds of lesions."""
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import categories

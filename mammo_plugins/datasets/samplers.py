@@ -1,4 +1,4 @@
-"""Which samples an epoch is made of."""
+"""Samplers, which choose the samples of an epoch."""
 
 from collections.abc import Iterator
 
@@ -11,23 +11,23 @@ from mammo_plugins.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class ClassBalancedSampler(DefaultSampler):
-    """As many samples of each class, in an epoch as long as the data set.
+    """Draw the same number of samples per class, in an epoch as long as the data set.
 
-    The samples of a rare class come several times, as often as each other but for one,
-    and of a frequent one another part in each epoch: the control for synthetic
-    samples that balance the classes in epochs of the same length.
+    Samples of a rare class are repeated, with counts that differ by at most one. Of a
+    frequent class, each epoch uses a different subset. This is the control for
+    synthetic samples that balance the classes in epochs of the same length.
 
-    mmdet's ``ClassAwareSampler`` counts by the names of lesions' classes, which labels
-    of breasts are not among.
+    mmdet's ``ClassAwareSampler`` counts by the names of lesion classes, which do not
+    include the labels of breasts.
 
     Args:
-        dataset (Dataset): With ``get_cat_ids`` of one label a sample, as
-            :class:`ExamDataset` with ``labels`` has it.
+        dataset (Dataset): Its ``get_cat_ids`` returns one label per sample, as in
+            :class:`ExamDataset` with ``labels``.
         seed (int, optional): As in :class:`mmengine.dataset.DefaultSampler`.
-        round_up (bool): As there. Defaults to True.
+        round_up (bool): As in ``DefaultSampler``. Defaults to True.
 
     Raises:
-        ValueError: If a sample has not one label.
+        ValueError: If a sample does not have exactly one label.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ClassBalancedSampler(DefaultSampler):
         ]
 
     def __iter__(self) -> Iterator[int]:
-        """Iterate the indices of this rank."""
+        """Iterate over the indices of this rank."""
         generator = torch.Generator()
         generator.manual_seed(self.seed + self.epoch)
         indices: list[int] = []

@@ -1,4 +1,4 @@
-"""Wrappers of data sets whose parts have names, for configs to exchange one."""
+"""Data set wrappers with named parts, so that a config can replace one by its name."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,11 +11,11 @@ from .pipeline import Pipeline, steps_of
 
 @DATASETS.register_module()
 class NamedConcatDataset(ConcatDataset):
-    """mmdet's ``ConcatDataset`` of data sets by name.
+    """mmdet's ``ConcatDataset`` with named data sets.
 
     Args:
-        datasets (dict[str, dict] | list[dict]): Data sets; those by name follow each
-            other in the order of the names, ``None`` leaves one out.
+        datasets (dict[str, dict] | list[dict]): Data sets. Named ones are concatenated
+            in the order of their names; ``None`` leaves one out.
         **kwargs: As in mmdet.
     """
 
@@ -27,7 +27,7 @@ class NamedConcatDataset(ConcatDataset):
 
 @DATASETS.register_module()
 class NamedMixDataset(MultiImageMixDataset):
-    """mmdet's ``MultiImageMixDataset``, whose steps may have names.
+    """mmdet's ``MultiImageMixDataset`` with steps that may have names.
 
     Args:
         dataset (dict): The data set whose samples are mixed.
@@ -41,13 +41,13 @@ class NamedMixDataset(MultiImageMixDataset):
 
 
 def parts_of(datasets: Mapping[str, dict | None] | Sequence[dict] | None) -> list:
-    """Return data sets of a wrapper's config as a list.
+    """Return the data sets of a wrapper's config as a list.
 
     Args:
         datasets (dict | list, optional): By name or in order.
     """
     if isinstance(datasets, Mapping):
-        # a config that MMEngine writes has its keys sorted
+        # MMEngine sorts the keys of the configs that it writes
         return [
             datasets[name] for name in sorted(datasets) if datasets[name] is not None
         ]

@@ -1,4 +1,4 @@
-"""Asymmetric pairs made of symmetric ones in the pipeline."""
+"""Create asymmetric pairs from symmetric ones in the pipeline."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,35 +27,35 @@ CHOICES = tuple((side,) for side in LATERALITIES) + (LATERALITIES,)
 class InsertLesions(BaseTransform):
     """Insert tumours into one or both sides of symmetric pairs.
 
-    DisAsymNet, section 2.3: a pair of which both sides are normal gets n tumours
-    of a bank, anywhere in the breast, by alpha blending
-    (:func:`~mammo_plugins.synthesis.insert_lesions`). The pixels before are what the
-    model's 'normal' image of the pair must be like (L_syn). Other pairs, and those
-    with a side missing, stay as they are.
+    DisAsymNet, section 2.3: a pair whose sides are both normal gets n tumours
+    from a bank, anywhere in the breast, by alpha blending
+    (:func:`~mammo_plugins.synthesis.insert_lesions`). The original pixels are the
+    target for the model's 'normal' image of the pair (L_syn). Other pairs, and those
+    with a missing side, are left unchanged.
 
-    Where the paper is silent: right, left and both sides are equally likely, and n
-    is drawn for each side anew. Tumours keep their size in mm where both spacings
-    are known; otherwise their size relative to the height of the breast. Size counts
-    in the image as it stands, so the transform may come after ``Resize`` as well,
-    which is cheaper. A tumour larger than the breast is left out. None lies on the
-    pectoral muscle, where its edge is found, and air in a patch is not shown.
+    Choices that the paper does not state: right, left and both sides are equally
+    likely, and n is drawn separately for each side. Tumours keep their size in mm if
+    both spacings are known, otherwise their size relative to the height of the breast.
+    Sizes refer to the current image, so the transform may also come after ``Resize``,
+    which is cheaper. A tumour larger than the breast is left out. Tumours avoid the
+    pectoral muscle, if its edge is found, and air in a patch is not shown.
 
-    **Labels.** The paper names L_syn alone for these pairs, so ``gt_label`` of pair
-    and views stays 0: that is the label of ``clean_img``. ``img`` is abnormal. Where
-    ``synthetic`` is True a model therefore classifies ``clean_img`` by ``gt_label``,
+    **Labels.** The paper names only L_syn for these pairs, so ``gt_label`` of the pair
+    and its views stays 0: that is the label of ``clean_img``. ``img`` is abnormal. If
+    ``synthetic`` is True, a model therefore classifies ``clean_img`` by ``gt_label``,
     or ``img`` by ``synthetic_gt_label``, or leaves the pair out of L_diag.
 
-    **Weak supervision.** Outlines of the data set that is trained on must not enter.
-    A bank of the same data set is refused unless ``allow_same_source``; what is not of
-    its training split is refused always.
+    **Weak supervision.** Outlines of the training data set must not be used.
+    A bank of the same data set is refused unless ``allow_same_source`` is True. Lesions
+    from outside its training split are always refused.
 
-    Augmentation of geometry comes after, in :class:`WithCleanImage`, so that the
-    clean pixels stay in step; that of grey values comes before.
+    Geometric augmentation comes after, in :class:`WithCleanImage`, so that the
+    clean pixels stay in step. Augmentation of grey values comes before.
 
     Required Keys:
 
-    - views (dict[str, dict]): 'R' and 'L', with ``img`` as ``LoadMammogram`` gives
-      it, of an :class:`ExamDataset` with ``target='pair'`` and ``labels``
+    - views (dict[str, dict]): 'R' and 'L', with ``img`` from ``LoadMammogram``, of an
+      :class:`ExamDataset` with ``target='pair'`` and ``labels``
     - gt_label, dataset, test_mode
 
     Modified Keys:
@@ -64,24 +64,24 @@ class InsertLesions(BaseTransform):
 
     Added Keys:
 
-    - synthetic (bool): whether there are tumours inserted; if so:
-    - synthetic_gt_label (int): 1, abnormal and asymmetric, as the pair is symmetric
+    - synthetic (bool): whether tumours were inserted; if so:
+    - synthetic_gt_label (int): 1, abnormal and asymmetric, since a pair is symmetric
       only if both sides are normal
-    - views: ``clean_img``, (H, W) float32, the pixels before; ``synthetic_mask``,
-      (H, W) float32 in [0, 1], the weight of tumours, 0 where ``img`` is as before;
-      ``synthetic_gt_label``, 1 where a tumour was inserted, else 0
+    - views: ``clean_img``, (H, W) float32, the original pixels; ``synthetic_mask``,
+      (H, W) float32 in [0, 1], the weight of tumours, 0 where ``img`` is unchanged;
+      ``synthetic_gt_label``, 1 if a tumour was inserted, else 0
 
     Args:
-        bank (str | LesionBank): File of ``mammo lesion-bank``, or the bank.
-        prob (float): Chance that a symmetric pair gets tumours. Defaults to 0.5; the
-            paper states none.
-        numbers (Sequence[int]): What n is drawn from. Defaults to (1, 2, 3).
+        bank (str | LesionBank): File written by ``mammo lesion-bank``, or the bank.
+        prob (float): Probability that a symmetric pair gets tumours. Defaults to 0.5;
+            the paper states none.
+        numbers (Sequence[int]): Values that n is drawn from. Defaults to (1, 2, 3).
         spread (float): As in :func:`~mammo_plugins.synthesis.insert_lesions`.
             Defaults to 0.25.
-        min_inside (float): Least share of a tumour's box in the breast. Defaults to
+        min_inside (float): Minimum share of a tumour's box in the breast. Defaults to
             0.5.
-        allow_same_source (bool): Whether the bank may be of the data set trained
-            on. Defaults to False.
+        allow_same_source (bool): Whether the bank may come from the training data
+            set. Defaults to False.
     """
 
     def __init__(
@@ -108,12 +108,12 @@ class InsertLesions(BaseTransform):
         self.allow_same_source = allow_same_source
 
     def transform(self, results: dict) -> dict:
-        """Insert, if the pair is symmetric and chance has it.
+        """Insert tumours with probability ``prob``, if the pair is symmetric.
 
         Raises:
-            AnnotationError: If the bank is not to be used with this data set, or the
-                data set is one for validation or test.
-            ValueError: If the sample is no labelled pair.
+            AnnotationError: If the bank must not be used with this data set, or the
+                data set is for validation or test.
+            ValueError: If the sample is not a labelled pair.
         """
         self._check(results)
         results['synthetic'] = False
@@ -130,10 +130,10 @@ class InsertLesions(BaseTransform):
 
         Args:
             results (dict): The pair.
-            seed (int): Of all that is drawn here.
+            seed (int): Seed for all random draws.
 
         Returns:
-            dict: The pair, changed as the class says.
+            dict: The pair, changed as described for the class.
         """
         rng = np.random.default_rng(seed)
         chosen = CHOICES[rng.integers(len(CHOICES))]
@@ -146,7 +146,7 @@ class InsertLesions(BaseTransform):
         return results
 
     def _check(self, results: dict) -> None:
-        """Refuse data sets that the bank or the transform is not for."""
+        """Refuse data sets that the bank or the transform must not be used with."""
         views = results['views']
         if not set(views) <= set(LATERALITIES) or any(
             'gt_label' not in view for view in views.values()
@@ -158,7 +158,7 @@ class InsertLesions(BaseTransform):
         check_bank(self, results, self.allow_same_source)
 
     def _changed(self, view: dict, count: int, rng: np.random.Generator) -> dict:
-        """Return a view with tumours, as far as they found a place."""
+        """Return a view with those tumours that fit somewhere."""
         image = view['img']
         lesions = [
             turned_patch(self.bank[int(k)], lesion_size(self.bank[int(k)], view), 0.0)
@@ -210,21 +210,21 @@ class InsertLesions(BaseTransform):
 
 @TRANSFORMS.register_module()
 class WithCleanImage(BaseTransform):
-    """Change the geometry of a view and of its clean pixels alike.
+    """Change the geometry of a view and of its clean pixels in the same way.
 
     ``img``, ``clean_img`` and ``synthetic_mask`` pass the transforms as the three
     channels of one image, so that any resize, crop, zoom, flip or padding of mmcv and
-    mmdet acts on them with one and the same draw. Views without tumours inserted pass
-    as they are. Stands in ``ForEachView``. Transforms of grey values do not belong
-    here, for the mask is a channel too.
+    mmdet acts on them with the same random draw. Views without inserted tumours have
+    only ``img`` transformed. Use it inside ``ForEachView``. Transforms of grey values
+    do not belong here, because the mask is a channel too.
 
     Required Keys:
 
     - img
-    - clean_img, synthetic_mask (optional): of :class:`InsertLesions`
+    - clean_img, synthetic_mask (optional): from :class:`InsertLesions`
 
     Args:
-        transforms (list | dict): A pipeline for one view; its steps may have names, see
+        transforms (list | dict): A pipeline for one view. Its steps may have names, see
             :func:`~mammo_plugins.datasets.pipeline.named_steps`.
     """
 
@@ -238,7 +238,7 @@ class WithCleanImage(BaseTransform):
         return iter(self.transforms)
 
     def transform(self, results: dict) -> dict | None:
-        """Transform; ``None`` if a transform gives the view up."""
+        """Transform the view; return ``None`` if a transform discards it."""
         if 'clean_img' not in results:
             return self.transforms(results)
         results = self.transforms(

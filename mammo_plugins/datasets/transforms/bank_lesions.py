@@ -1,4 +1,4 @@
-"""Lesions of a bank as they are laid on a mammogram: size, turn and place."""
+"""Size, rotation and position of a bank's lesions on a mammogram."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,13 +16,13 @@ from .synthesis import MASK_SIZE
 
 
 class Patch(NamedTuple):
-    """A lesion as it is pasted.
+    """A lesion, ready to paste.
 
     Attributes:
         pixels (np.ndarray): (h, w) float32 in [0, 1].
-        region (np.ndarray): (h, w) bool, where there are such pixels: those of the
-            breast that it was cut from.
-        lesion (np.ndarray): (h, w) bool, the lesion's outline.
+        region (np.ndarray): (h, w) bool, valid pixels: those of the breast that the
+            lesion was cut from.
+        lesion (np.ndarray): (h, w) bool, inside the lesion's outline.
     """
 
     pixels: np.ndarray
@@ -31,20 +31,20 @@ class Patch(NamedTuple):
 
 
 def resizing(view: dict) -> np.ndarray:
-    """Return by how much a view was resized along x and along y.
+    """Return the factors by which a view was resized along x and y.
 
     Args:
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+        view (dict): From ``LoadMammogram`` and geometric transforms.
     """
     return np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)
 
 
 def box_as_resized(box: Sequence[float], view: dict) -> np.ndarray:
-    """Return a box (x1, y1, x2, y2) of a view's canonical frame in its ``img``.
+    """Map a box (x1, y1, x2, y2) from a view's canonical frame to its ``img``.
 
     Args:
-        box (Sequence[float]): As a data set's pipeline begins with it.
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+        box (Sequence[float]): Box as at the start of a data set's pipeline.
+        view (dict): From ``LoadMammogram`` and geometric transforms.
     """
     frame = CanonicalFrame.from_dict(view['canonical_frame'])
     return transform_boxes(box, view['homography_matrix'] @ frame.inverse)[0]
@@ -53,11 +53,12 @@ def box_as_resized(box: Sequence[float], view: dict) -> np.ndarray:
 def lesion_size(lesion: BankLesion, view: dict) -> tuple[int, int]:
     """Return (height, width) in pixels of a bank's lesion at the scale of a view.
 
-    In mm where both spacings are known; otherwise as high in its breast as it was.
+    The size in mm is kept if both spacings are known, otherwise the size relative to
+    the height of the breast.
 
     Args:
         lesion (BankLesion): The lesion.
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+        view (dict): From ``LoadMammogram`` and geometric transforms.
     """
     known = lesion.pixel_spacing_mm, view['pixel_spacing_mm']
     if None in known:
@@ -71,16 +72,16 @@ def lesion_size(lesion: BankLesion, view: dict) -> tuple[int, int]:
 def turned_patch(
     lesion: BankLesion, size: tuple[int, int], angle: float, aspect: float = 1.0
 ) -> Patch:
-    """Resize a lesion and turn it about its middle; nothing is cut off.
+    """Resize a lesion and rotate it about its centre without cutting anything off.
 
     Args:
         lesion (BankLesion): The lesion.
-        size (tuple[int]): (height, width) before turning.
+        size (tuple[int]): (height, width) before rotation.
         angle (float): In degrees, anti-clockwise, in the file.
-        aspect (float): By how much the view was resized along y more than along x,
-            so that what is turned keeps its shape in the file. Defaults to 1.
+        aspect (float): The view's resize factor along y divided by that along x, so
+            that the rotated lesion keeps its shape in the file. Defaults to 1.
     """
-    # isotropic, at the coarser of both scales: what follows only enlarges
+    # isotropic, at the coarser of both scales: later steps only enlarge
     coarse = min(1.0, aspect)
     width = max(round(size[1] * coarse), 1)
     height = max(round(size[0] / aspect * coarse), 1)
@@ -90,7 +91,7 @@ def turned_patch(
     )
     corners = np.abs(turn @ [[width, width], [height, -height]]).max(axis=1)
     out = np.maximum(np.ceil(corners - 1e-6), 1).astype(int)  # width, height
-    # OpenCV counts from the middles of pixels
+    # OpenCV's origin is the centre of the first pixel
     middle = np.subtract((width, height), 1) / 2
     matrix = np.column_stack([turn, (out - 1) / 2 - turn @ middle])
 
@@ -104,7 +105,7 @@ def turned_patch(
 
     tissue = warp(lesion.inside)
     region = tissue >= 0.5
-    # pixels at the rim are mixed with air or nothing: undo the share
+    # pixels at the rim are mixed with air or padding: divide by their share
     pixels = np.clip(
         warp(lesion.pixels * lesion.inside) / np.maximum(tissue, 0.5), 0, 1
     )
@@ -118,17 +119,17 @@ def turned_patch(
 def check_bank(
     step: BaseTransform, results: dict, allow_same_source: bool = True
 ) -> None:
-    """Refuse a data set that a transform with a ``bank`` is not for.
+    """Refuse a data set that a transform with a ``bank`` must not be used with.
 
     Args:
         step (BaseTransform): The transform.
-        results (dict): A sample, with ``dataset``, ``test_mode`` and, where its images
+        results (dict): A sample, with ``dataset``, ``test_mode`` and, if its images
             are simulated, ``generation``.
-        allow_same_source (bool): Whether the bank may be of the data set itself.
+        allow_same_source (bool): Whether the bank may come from the data set itself.
 
     Raises:
-        AnnotationError: If the data set is one for validation or test, or the bank is
-            of its lesions but must not be, or not of its training split.
+        AnnotationError: If the data set is for validation or test, or the bank
+            contains its lesions without permission, or from outside its training split.
     """
     transform, name = type(step).__name__, results['dataset']
     if results['test_mode']:
@@ -155,19 +156,19 @@ def check_bank(
 
 
 def tissue_mask(view: dict, inside: np.ndarray) -> np.ndarray:
-    """Return where masses grow: the breast without the pectoral muscle.
+    """Return the mask of tissue where masses grow: the breast without pectoral muscle.
 
     Args:
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
-        inside (np.ndarray): (h, w) bool, the breast, of :func:`small_breast_mask`.
+        view (dict): From ``LoadMammogram`` and geometric transforms.
+        inside (np.ndarray): (h, w) bool, the breast, from :func:`small_breast_mask`.
 
     Returns:
-        np.ndarray: (h, w) bool. Only MLO views lose something, where the muscle's
-        edge is found.
+        np.ndarray: (h, w) bool. It differs from ``inside`` only in MLO views, if the
+        muscle's edge is found.
     """
     if view.get('view') != 'MLO':
         return inside
-    # its angles are those of the file, and a small copy is quick
+    # a small copy with the file's aspect: angles are those of the file, and it is fast
     shape = np.divide(view['img'].shape, resizing(view)[::-1])
     shape = np.rint(shape * min(1.0, MASK_SIZE / shape.max())).clip(1).astype(int)
     edge = pectoral_edge(resized(view['img'], tuple(shape.tolist())), inside)
@@ -186,18 +187,18 @@ def draw_centres(
     rng: np.random.Generator,
     min_inside: float,
 ) -> list[tuple[float, float] | None]:
-    """Draw where lesions go, on a breast mask smaller than the image.
+    """Draw the centres of lesions on a breast mask smaller than the image.
 
     Args:
-        inside (np.ndarray): Of :func:`tissue_mask`.
+        inside (np.ndarray): From :func:`tissue_mask`.
         shape (tuple[int]): (H, W) of the image.
         sizes (Sequence[tuple]): (h, w) of each lesion in pixels of the image.
-        rng (np.random.Generator): What draws.
-        min_inside (float): Least share of a lesion's box in the mask.
+        rng (np.random.Generator): Random number generator.
+        min_inside (float): Minimum share of a lesion's box in the mask.
 
     Returns:
         list[tuple | None]: Centres (x, y) in pixels of the image; ``None`` for a
-        lesion that has no place.
+        lesion that fits nowhere.
     """
     scale = np.divide(inside.shape, shape)
     centres = sample_positions(

@@ -1,4 +1,4 @@
-"""Which lesions of a breast are pasted, and which of its two views are one."""
+"""Choose a breast's lesions to paste, and match lesions between its two views."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,8 +16,8 @@ class Donor(NamedTuple):
     """An outline that may be pasted.
 
     Args:
-        lesion (dict): Of a view's ``instances``.
-        grade (Any): What says so: the lesion's own grade, its view's or its breast's.
+        lesion (dict): One of a view's ``instances``.
+        grade (Any): The deciding grade: the lesion's own, its view's or its breast's.
     """
 
     lesion: dict
@@ -28,11 +28,10 @@ class BreastLesion(NamedTuple):
     """A lesion in the views that show it.
 
     Args:
-        outlines (dict[str, list[Donor]]): By the name of the view, usually one.
-        paired (str): 'lesion_id' or 'category', by which its outlines in both views
-            are taken for one lesion; 'one view' where the other view has none that
-            could be it; 'unpaired' where it has some, of another kind or not to be
-            told apart.
+        outlines (dict[str, list[Donor]]): By the name of the view, usually one each.
+        paired (str): How its outlines in both views were matched: by 'lesion_id' or by
+            'category'; 'one view' if the other view has no candidate; 'unpaired' if it
+            has candidates, but of another kind or indistinguishable.
     """
 
     outlines: dict[str, list[Donor]]
@@ -43,14 +42,14 @@ def donor_lesions(breast: dict, rule: LabelRule) -> dict[str, list[Donor]]:
     """Return the lesions of a breast that may be pasted, by view.
 
     Args:
-        breast (dict): Of :class:`ExamDataset` with ``labels``.
-        rule (LabelRule): That of the data set.
+        breast (dict): Sample of :class:`ExamDataset` with ``labels``.
+        rule (LabelRule): Label rule of the data set.
 
     Returns:
-        dict[str, list[Donor]]: Views without any are left out.
+        dict[str, list[Donor]]: By view; views without such lesions are left out.
     """
     if breast['gt_label'] != 1:
-        return {}  # whatever one of its lesions is graded
+        return {}  # regardless of the grades of its lesions
     field, views = rule.field, breast['views']
     of_breast = [(1, view[field]) for view in views.values() if rule.of_view(view) == 1]
     found: dict[str, list[Donor]] = {}
@@ -72,16 +71,16 @@ def donor_lesions(breast: dict, rule: LabelRule) -> dict[str, list[Donor]]:
 def distance_from_nipple(
     views: dict[str, dict], nipple_of: Callable[[dict], tuple | None]
 ) -> Distance:
-    """Return what measures how far lesions lie from the nipple.
+    """Return a function that measures the distance of lesions from the nipple.
 
     Args:
-        views (dict[str, dict]): Of one breast.
-        nipple_of (Callable): Gives the (x, y) of a view's nipple in the pixels that
-            its boxes are in, or ``None``.
+        views (dict[str, dict]): Views of one breast.
+        nipple_of (Callable): Returns the (x, y) of a view's nipple in the pixel
+            coordinates of its boxes, or ``None``.
 
     Returns:
-        Callable: Of the name of a view and a lesion in it; in mm where all views have
-        a pixel spacing, otherwise in pixels.
+        Callable: Function of a view's name and a lesion in that view. Distances are in
+        mm if all views have a pixel spacing, otherwise in pixels.
     """
     in_mm = all(view['pixel_spacing_mm'] for view in views.values())
 
@@ -99,20 +98,20 @@ def distance_from_nipple(
 def lesions_of_breast(
     found: dict[str, list[Donor]], distance: Distance
 ) -> list[BreastLesion]:
-    """Tell which outlines of both views are of one lesion.
+    """Match the outlines in both views that belong to the same lesion.
 
-    Those of one ``lesion_id`` are. Of the others, unless both have an id, those of
-    one category are paired, first those whose distances from the nipple differ
-    least, as distances of one lesion hardly differ. Where a nipple is not known, a
-    category is paired that has one outline in each view.
+    Outlines with the same ``lesion_id`` match. The others, unless both have an id, are
+    paired by category, starting with those whose distances from the nipple differ
+    least, since the distances of one lesion hardly differ. If a nipple is unknown, a
+    category is paired only if it has one outline in each view.
 
     Args:
-        found (dict[str, list[Donor]]): Of :func:`donor_lesions`, of two views at most.
-        distance (Callable): Of :func:`distance_from_nipple`; called only where ids do
-            not tell.
+        found (dict[str, list[Donor]]): From :func:`donor_lesions`, at most two views.
+        distance (Callable): From :func:`distance_from_nipple`; called only if ids do
+            not decide.
 
     Returns:
-        list[BreastLesion]: Each outline is in one of them.
+        list[BreastLesion]: Lesions; each outline belongs to exactly one of them.
     """
     ids = [
         {donor.lesion['lesion_id'] for donor in donors} - {None}
@@ -157,14 +156,14 @@ def lesions_of_breast(
 
 
 def _may_be_one(donor: Donor, other: Donor) -> bool:
-    """Whether ids leave it open; two known ones that differ do not."""
+    """Return whether ids allow a match: they do not if both are known and differ."""
     return None in (donor.lesion['lesion_id'], other.lesion['lesion_id'])
 
 
 def _by_category(
     rest: dict[str, list[Donor]], distance: Distance
 ) -> list[tuple[int, int]]:
-    """Return which outline of the first view belongs to which of the second."""
+    """Pair the outlines of the first view with those of the second."""
     if len(rest) != 2:
         return []
     (first, ones), (second, others) = rest.items()
@@ -180,7 +179,7 @@ def _by_category(
         lengths = distance(first, ones[i].lesion), distance(second, others[j].lesion)
         if None not in lengths:
             apart[i, j] = abs(lengths[0] - lengths[1])
-    if not apart:  # a nipple is not known
+    if not apart:  # a nipple is unknown
         rows, columns = (Counter(pair[side] for pair in open_pairs) for side in (0, 1))
         return [(i, j) for i, j in open_pairs if rows[i] == columns[j] == 1]
     pairs: list[tuple[int, int]] = []

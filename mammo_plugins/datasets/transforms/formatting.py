@@ -39,17 +39,18 @@ META_KEYS = (
 class PackExamInputs(PackDetInputs):
     """Pack a sample of several views.
 
-    Each view is packed as by mmdet's ``PackDetInputs``. Metainfo of ours besides
+    Each view is packed as by mmdet's ``PackDetInputs``. Additional metainfo besides
     ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
-    ``fingerprint`` (int), equal for equal pixels; ``gt_label`` (int or ``None``) where
-    the data set has classes; ``clean_img``, (1, H, W), of a view into which
-    lesions were inserted; ``contralateral_maps``, (2, h, w), of a registered view, the
-    columns and rows of the other side's image that its pixels come from, at a few
-    points (:meth:`~mammo_plugins.anatomy.Registration.coarse_maps`), and
-    ``registered_shape``, (H, W) of the view then; of views whose features are to be
-    registered, ``moved_since_registration``, (3, 3), in pixels of the network's input;
+    ``fingerprint`` (int), equal for equal pixels; ``gt_label`` (int or ``None``) if
+    the data set has classes; ``clean_img``, (1, H, W), for a view with inserted
+    lesions; ``contralateral_maps``, (2, h, w), for a registered view, the columns and
+    rows in the other side's image that its pixels come from, on a coarse grid
+    (:meth:`~mammo_plugins.anatomy.Registration.coarse_maps`), and
+    ``registered_shape``, (H, W) of the view at that time; for views whose features will
+    be registered, ``moved_since_registration``, (3, 3), in pixels of the network's
+    input;
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
-    ``gt_instances``, where no lesion was filtered out on the way.
+    ``gt_instances``, if no lesion was filtered out.
 
     Required Keys:
 
@@ -59,7 +60,7 @@ class PackExamInputs(PackDetInputs):
     Added Keys:
 
     - inputs (dict[str, Tensor | None]): by view, (1, H, W); ``None`` for a view
-      of ``views`` that was not taken
+      of ``views`` that is missing from the sample
     - data_samples (:obj:`MultiViewDataSample`)
 
     Args:
@@ -75,7 +76,7 @@ class PackExamInputs(PackDetInputs):
         self.views = tuple(views)
 
     def transform(self, results: dict) -> dict:
-        """Pack."""
+        """Pack the sample."""
         sample = MultiViewDataSample(
             metainfo=dict(
                 exam_id=results.get('exam_id'), patient_id=results.get('patient_id')
@@ -84,7 +85,7 @@ class PackExamInputs(PackDetInputs):
         inputs = {}
         for name in self.views:
             if name not in results['views']:
-                inputs[name] = None  # collating needs the same keys in each sample
+                inputs[name] = None  # collation needs the same keys in each sample
                 continue
             view = results['views'][name]
             packed = super().transform(view)
@@ -95,7 +96,7 @@ class PackExamInputs(PackDetInputs):
                     np.ascontiguousarray(view['clean_img'])
                 )[None]
             if 'contralateral' in view:
-                # the maps of all pixels take eight times the image
+                # maps of all pixels would need eight times the memory of the image
                 packed['data_samples'].contralateral_maps = torch.from_numpy(
                     view['contralateral'].coarse_maps()
                 )

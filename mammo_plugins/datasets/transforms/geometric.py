@@ -1,4 +1,4 @@
-"""Changes of size; whatever shrinks averages areas."""
+"""Resizing that averages areas where it shrinks."""
 
 import cv2
 import mmcv
@@ -9,18 +9,18 @@ from mammo_plugins.registry import TRANSFORMS
 
 
 def resized(image: np.ndarray, size: tuple[int, int], **enlarging) -> np.ndarray:
-    """Return an image in another size, without aliasing.
+    """Resize an image without aliasing.
 
-    An axis that shrinks becomes the mean over the area of each new pixel; OpenCV's
-    ``INTER_AREA`` does so only where no axis is enlarged, so that these follow after,
-    and by factors that are not whole only with up to four channels, so that more are
-    shrunk four at a time.
+    Along an axis that shrinks, each new pixel is the mean over its area. OpenCV's
+    ``INTER_AREA`` does this only if no axis is enlarged, so axes are enlarged in a
+    second step. For factors that are not integers it supports at most four channels, so
+    more channels are shrunk four at a time.
 
     Args:
         image (np.ndarray): (H, W) or (H, W, C), 8 or 16 bits or float.
         size (tuple[int]): (height, width) of the result.
-        **enlarging: Of ``mmcv.imresize`` for axes that are enlarged, bilinearly if
-            nothing is said.
+        **enlarging: Arguments of ``mmcv.imresize`` for axes that are enlarged; bilinear
+            by default.
 
     Returns:
         np.ndarray: (height, width) or (height, width, C), of the image's dtype.
@@ -31,7 +31,7 @@ def resized(image: np.ndarray, size: tuple[int, int], **enlarging) -> np.ndarray
         image = _shrunk(image, smaller)
     if smaller != tuple(size):
         image = mmcv.imresize(image, tuple(size)[::-1], **enlarging)
-    return image.reshape(whole)  # OpenCV drops a channel of one
+    return image.reshape(whole)  # OpenCV drops a single channel
 
 
 def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -50,17 +50,17 @@ def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 class Resize(_Resize):
     """mmdet's ``Resize`` that averages areas where it shrinks.
 
-    mmdet's and mmcv's own weigh the nearest four pixels, whatever the factor: at
-    a paper's size most pixels of a mammogram do not count and noise stays as it was.
-    Takes their place by the plain name under the scope ``mammo``; elsewhere it is
-    ``mammo.Resize``. For :class:`mmcv.transforms.RandomResize`, give
+    The versions of mmdet and mmcv weigh the nearest four pixels, whatever the factor:
+    at a paper's size they ignore most pixels of a mammogram and do not reduce noise.
+    This one replaces them under the plain name in the scope ``mammo``; elsewhere it is
+    ``mammo.Resize``. For :class:`mmcv.transforms.RandomResize`, set
     ``resize_type='mammo.Resize'``.
 
     Keys as in :class:`mmdet.datasets.transforms.Resize`.
 
     Args:
-        *args: As there.
-        **kwargs: As there; ``interpolation`` and ``backend`` are those of axes that are
+        *args: As in mmdet.
+        **kwargs: As in mmdet; ``interpolation`` and ``backend`` apply to axes that are
             enlarged.
     """
 
@@ -83,17 +83,17 @@ class Resize(_Resize):
 
 @TRANSFORMS.register_module()
 class ResizeWithin(Resize):
-    """Shrink an image that is too large, keeping its aspect; never enlarge one.
+    """Shrink an image that is too large, keeping its aspect ratio; never enlarge.
 
-    ``Resize(keep_ratio=True)`` also enlarges, so that a small breast, cropped, would
-    be shown at another scale than a large one. MommiNet-v2 (section 4) works at most
-    at 3000 x 1500.
+    ``Resize(keep_ratio=True)`` also enlarges, so that a cropped small breast would have
+    another scale than a large one. MommiNet-v2 (section 4) uses images of at most
+    3000 x 1500.
 
     Keys as in :class:`mmdet.datasets.transforms.Resize`.
 
     Args:
-        max_height (int): Largest height in pixels. Defaults to 3000.
-        max_width (int): Largest width in pixels. Defaults to 1500.
+        max_height (int): Maximum height in pixels. Defaults to 3000.
+        max_width (int): Maximum width in pixels. Defaults to 1500.
     """
 
     def __init__(self, max_height: int = 3000, max_width: int = 1500) -> None:

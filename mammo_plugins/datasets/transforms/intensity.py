@@ -6,12 +6,12 @@ from mmcv.transforms.utils import cache_randomness
 
 from mammo_plugins.registry import TRANSFORMS
 
-_ROWS = 32  # that many at a time stay in the processor's cache
+_ROWS = 32  # as many rows as fit into the processor's cache at a time
 
 
 @TRANSFORMS.register_module()
 class RandomIntensity(BaseTransform):
-    """Vary brightness, contrast and gamma, as exposure and processing do.
+    """Vary brightness, contrast and gamma, as exposure and image processing do.
 
     ``img <- clip(contrast * (img ** gamma - 0.5) + 0.5 + brightness, 0, 1)`` within
     the breast; the background stays 0. mmdet's ``PhotoMetricDistortion`` needs
@@ -26,10 +26,10 @@ class RandomIntensity(BaseTransform):
     - img
 
     Args:
-        brightness (float): Largest shift either way. Defaults to 0.05.
-        contrast (float): Largest relative change either way. Defaults to 0.1.
-        gamma (float): Largest factor either way: drawn between ``1 / (1 + gamma)``
-            and ``1 + gamma``, evenly in its logarithm. Defaults to 0.15.
+        brightness (float): Maximum shift in either direction. Defaults to 0.05.
+        contrast (float): Maximum relative change in either direction. Defaults to 0.1.
+        gamma (float): Maximum change of the exponent, which is drawn log-uniformly
+            between ``1 / (1 + gamma)`` and ``1 + gamma``. Defaults to 0.15.
         prob (float): Probability of any change. Defaults to 0.5.
     """
 
@@ -47,7 +47,7 @@ class RandomIntensity(BaseTransform):
 
     @cache_randomness
     def _draw(self) -> tuple[bool, float, float, float]:
-        """Return whether to act, and (brightness, contrast, gamma)."""
+        """Return whether to change the image, and (brightness, contrast, gamma)."""
         return (
             np.random.rand() < self.prob,
             np.random.uniform(-self.brightness, self.brightness),

@@ -1,4 +1,4 @@
-"""Lesions as a map of pixels."""
+"""Lesions as a segmentation map."""
 
 import cv2
 import numpy as np
@@ -13,8 +13,8 @@ from mammo_plugins.structures.segmentation import IGNORED
 class DrawLesionMap(BaseTransform):
     """Draw the lesions of a view into a segmentation map.
 
-    A lesion is drawn by its outline where one is annotated, otherwise as the
-    ellipse that its box holds. It comes after ``LoadMammogram`` and before
+    A lesion is drawn by its outline if one is annotated, otherwise as the ellipse
+    inscribed in its box. The transform comes after ``LoadMammogram`` and before
     resizing; mmdet's transforms keep the map in step.
 
     Required Keys:
@@ -24,13 +24,12 @@ class DrawLesionMap(BaseTransform):
 
     Added Keys:
 
-    - gt_seg_map (np.ndarray): (H, W) uint8: 1 in lesions, 255 in regions that are
-      to be ignored (COCO's ``iscrowd``, ``ignored_classes`` of the data set), 0
-      elsewhere
+    - gt_seg_map (np.ndarray): (H, W) uint8: 1 in lesions, 255 in ignored regions
+      (COCO's ``iscrowd``, ``ignored_classes`` of the data set), 0 elsewhere
     """
 
     def transform(self, results: dict) -> dict:
-        """Draw, lesions over ignored regions."""
+        """Draw the map, with lesions on top of ignored regions."""
         shape = results['img'].shape[:2]
         drawn = np.zeros(shape, np.uint8)
         for instance in sorted(results['instances'], key=lambda i: -i['ignore_flag']):

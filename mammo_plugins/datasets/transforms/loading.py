@@ -1,4 +1,4 @@
-"""Loading a mammogram into the canonical frame."""
+"""Load a mammogram into the canonical frame."""
 
 from dataclasses import replace
 from logging import WARNING
@@ -21,8 +21,8 @@ from mammo_plugins.structures import (
 
 from .views import SelectView
 
-_ROWS = 32  # that many at a time stay in the processor's cache
-_LEAST_MARGIN = 8  # pixels that the first layers of a network see around the skin
+_ROWS = 32  # as many rows as fit into the processor's cache at a time
+_LEAST_MARGIN = 8  # pixels around the skin that the first layers of a network see
 
 
 def segmentation_to_canonical(
@@ -35,7 +35,7 @@ def segmentation_to_canonical(
         frame (CanonicalFrame): The frame.
 
     Returns:
-        list | dict: In the form that was given.
+        list | dict: In the same form as the input.
     """
     if isinstance(segmentation, dict):
         mask = segmentation_to_mask(segmentation, segmentation['size'])
@@ -48,19 +48,19 @@ def segmentation_to_canonical(
 
 @TRANSFORMS.register_module()
 class LoadMammogram(BaseTransform):
-    """Read a mammogram: cropped to the breast, chest wall on the left, 16 bit.
+    """Read a mammogram in 16 bits, cropped to the breast, chest wall on the left.
 
-    Takes the place of ``LoadImageFromFile`` in any mmdet pipeline. Boxes and masks
-    of the annotation are brought to the same frame, so it comes before
+    Replaces ``LoadImageFromFile`` in any mmdet pipeline. Boxes and masks
+    of the annotation are mapped to the same frame, so it comes before
     ``LoadAnnotations``. ``homography_matrix`` starts from the file's own pixels,
-    and mmdet's transforms keep it up: it maps points of the file, such as
+    and mmdet's transforms update it: it maps points of the file, such as
     ``nipple``, to the network's input, and its inverse maps anything back.
 
     Required Keys:
 
     - img_path, or views with one view of :class:`~mammo_plugins.datasets.ExamDataset`
-    - laterality, view (str, optional): as the data set has them; they go before the
-      file's own
+    - laterality, view (str, optional): from the data set; they take precedence over
+      those in the file
     - instances (list[dict], optional)
 
     Modified Keys:
@@ -73,19 +73,19 @@ class LoadMammogram(BaseTransform):
     - img_shape, ori_shape (tuple[int]): (H, W) of the canonical image
     - canonical_frame (dict): :class:`~mammo_plugins.anatomy.CanonicalFrame`
     - homography_matrix (np.ndarray): (3, 3) from file to canonical pixels
-    - pixel_cache (PixelCache, optional): for what later steps find in the image
+    - pixel_cache (PixelCache, optional): for results that later steps compute
 
     Args:
         cache_dir (str, optional): Folder of the 16-bit pixel cache. Defaults to
             ``None``, no cache.
         crop (bool): Whether to crop to the breast and turn its chest wall to the
-            left, and its top up where PatientOrientation says that it is not. Defaults
+            left, and its top up if PatientOrientation states that it is not. Defaults
             to True.
-        margin (float): What is kept around the breast, as a share of the image's
-            longer side, but 8 pixels at least unless it is 0. Defaults to 1 / 64.
-        bits_stored (int, optional): Depth of 16-bit pictures that do not state
-            theirs, as in :func:`mammo_plugins.io.read_mammogram`, which otherwise
-            judges each image by itself. Defaults to ``None``.
+        margin (float): Margin around the breast, as a share of the image's longer side,
+            but at least 8 pixels unless it is 0. Defaults to 1 / 64.
+        bits_stored (int, optional): Bit depth of 16-bit pictures that do not state it,
+            as in :func:`mammo_plugins.io.read_mammogram`, which otherwise estimates it
+            for each image. Defaults to ``None``.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class LoadMammogram(BaseTransform):
     def _read(
         self, path: str, laterality: str | None, view: str | None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
+        """Return (H, W) uint16 pixels in the canonical frame, and the frame."""
         mammogram = read_mammogram(path, bits_stored=self.bits_stored)
         pixels = mammogram.pixels
         if self.crop:
@@ -139,8 +139,8 @@ class LoadMammogram(BaseTransform):
         Args:
             path (str): Any file that ``read_mammogram`` reads.
             laterality (str, optional), view (str, optional): 'L' or 'R', 'CC' or
-                'MLO', by which PatientOrientation is understood. Defaults to ``None``,
-                as the file says.
+                'MLO', used to interpret PatientOrientation. Defaults to ``None``,
+                the values in the file.
 
         Returns:
             tuple: (H, W) float32 pixels in [0, 1] and their frame.
@@ -170,14 +170,14 @@ class LoadMammogram(BaseTransform):
     def is_cached(
         self, path: str, laterality: str | None = None, view: str | None = None
     ) -> bool:
-        """Tell whether the cache has an entry of a file, sound or not."""
+        """Return whether the cache has an entry for a file, valid or not."""
         return (
             self.cache is not None
             and self.cache.entry_path(path, self._key(laterality, view)).is_file()
         )
 
     def transform(self, results: dict) -> dict:
-        """Load the image and bring its annotation to the canonical frame."""
+        """Load the image and map its annotation to the canonical frame."""
         if 'img_path' not in results:
             results = self._only_view(results)
         with DicomWarnings() as warned:
@@ -211,7 +211,7 @@ class LoadMammogram(BaseTransform):
 
     @staticmethod
     def _only_view(results: dict) -> dict:
-        """Return the one view of a sample of ExamDataset, as mmdet's steps want it."""
+        """Return the only view of an ExamDataset sample, for mmdet's steps."""
         views = results.get('views', {})
         if len(views) != 1:
             raise KeyError(

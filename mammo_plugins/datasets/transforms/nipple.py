@@ -1,4 +1,4 @@
-"""The nipple as what a keypoint detector learns."""
+"""The nipple as the target of a keypoint detector."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -12,9 +12,9 @@ from .registration import nipple_in_image
 
 @TRANSFORMS.register_module()
 class NippleInstances(BaseTransform):
-    """Make the nipple the one instance of an image, in place of lesions.
+    """Make the nipple the only instance of an image, in place of lesions.
 
-    It comes after all changes of geometry, which ``homography_matrix`` records.
+    It comes after all geometric transforms, which ``homography_matrix`` records.
 
     Required Keys:
 
@@ -24,18 +24,18 @@ class NippleInstances(BaseTransform):
 
     Added Keys:
 
-    - gt_bboxes (HorizontalBoxes): (1, 4), a square around the nipple as far as
-      the image goes
+    - gt_bboxes (HorizontalBoxes): (1, 4), a square around the nipple, clipped to the
+      image
     - gt_bboxes_labels, gt_ignore_flags (np.ndarray): (1, ), zero
     - gt_keypoints (np.ndarray): (1, 1, 2) float32, (x, y)
 
-    An image whose nipple is unknown or outside is given up (``None``), so that a
-    dataset in training draws another; better, ``ExamDataset`` leaves it out
-    (``filter_cfg=dict(nipple_sources=...)``).
+    An image whose nipple is unknown or outside is discarded (``None``), so that a
+    training data set draws another one. It is better to let ``ExamDataset`` leave such
+    images out (``filter_cfg=dict(nipple_sources=...)``).
 
     Args:
-        side (float): Side of the square as a share of the image's height, which
-            ``LoadMammogram`` makes that of the breast. Defaults to 0.1.
+        side (float): Side of the square as a share of the image's height, which after
+            ``LoadMammogram`` is that of the breast. Defaults to 0.1.
     """
 
     def __init__(self, side: float = 0.1) -> None:
@@ -70,9 +70,9 @@ class NippleInstances(BaseTransform):
 class PackNippleInputs(PackDetInputs):
     """Pack a view with ``gt_keypoints`` as ``gt_instances.keypoints``.
 
-    Otherwise as :class:`mmdet.datasets.transforms.PackDetInputs`, with metainfo
-    ``nipple``, (x, y) in pixels of the network's input or ``None``, as
-    ``PackExamInputs`` has it.
+    Otherwise like :class:`mmdet.datasets.transforms.PackDetInputs`, with metainfo
+    ``nipple``, (x, y) in pixels of the network's input or ``None``, as in
+    ``PackExamInputs``.
 
     Args:
         meta_keys (Sequence[str]): As in ``PackDetInputs``.
@@ -81,7 +81,7 @@ class PackNippleInputs(PackDetInputs):
     mapping_table = {**PackDetInputs.mapping_table, 'gt_keypoints': 'keypoints'}
 
     def transform(self, results: dict) -> dict:
-        """Pack."""
+        """Pack the view."""
         packed = super().transform(results)
         packed['data_samples'].set_metainfo(dict(nipple=nipple_in_image(results)))
         return packed

@@ -1,4 +1,4 @@
-"""Lesions of a bank pasted into normal mammograms in the pipeline."""
+"""Paste lesions from a bank into normal mammograms in the pipeline."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ from .synthesis import small_breast_mask
 
 
 def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
-    """Return what is in a mask or at most so many pixels from it."""
+    """Dilate a mask by a distance in pixels."""
     off = cv2.distanceTransform(
         (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
     )
@@ -33,7 +33,7 @@ def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
 
 
 def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
-    """Return the rows and columns that hold what is true in a mask."""
+    """Return the rows and columns that bound the true pixels of a mask."""
     left, top, right, bottom = mask_bbox(mask)
     return slice(top, bottom), slice(left, right)
 
@@ -43,14 +43,13 @@ class PasteLesion(BaseTransform):
     """Paste a random lesion into a normal view, for the generator to blend.
 
     Lin et al., sections 2.1 and 3: "randomly select a region in a normal breast
-    mammogram and a real lesion", "randomly resize and rotate the input lesion". How
-    far is not stated. Lesions keep their size in mm, before the random resize, where
-    both spacings are known. They lie in the breast, off the pectoral muscle; nothing
-    is pasted over air, nor air that a patch has beside its lesion.
+    mammogram and a real lesion", "randomly resize and rotate the input lesion". The
+    ranges are not stated. Before the random resize, lesions have their size in mm if
+    both spacings are known. They lie in the breast, outside the pectoral muscle.
+    Nothing is pasted over air, and air around the lesion in a patch is not pasted.
 
-    Stands in the pipeline of a :class:`BlendingDataset` after its views are loaded
-    and resized. A bank must be of the training split; lesions of another data set's
-    may be used too.
+    Use it in the pipeline of a :class:`BlendingDataset`, after its views are loaded
+    and resized. The bank must come from the training split, or from another data set.
 
     Required Keys:
 
@@ -64,21 +63,22 @@ class PasteLesion(BaseTransform):
       ``box``, its ``pathology``, the lesion's ``centre`` (x, y) in pixels of the file,
       ``scale``, ``angle`` and ``seed``
 
-    ``None`` if the lesion found no place in the breast; the data set then draws
-    another view.
+    The result is ``None`` if the lesion fits nowhere in the breast. The data set then
+    draws another view.
 
     Args:
-        bank (str | LesionBank): File of ``mammo lesion-bank``, or the bank.
-        scale_range (Sequence[float]): Of the random resize. Defaults to (0.8, 1.25).
-        max_angle (float): Of the rotation, to either side, in degrees. Defaults to
+        bank (str | LesionBank): File written by ``mammo lesion-bank``, or the bank.
+        scale_range (Sequence[float]): Range of the random resize. Defaults to
+            (0.8, 1.25).
+        max_angle (float): Maximum rotation in either direction, in degrees. Defaults to
             180.
-        min_inside (float): Least share of the lesion's box in the breast and off the
-            muscle. Defaults to 0.9.
-        margin (float, optional): How far around its outline a lesion is pasted, in
-            square roots of its area; further off, what the patch holds of its own
-            breast leaves dark seams. Defaults to ``None``, the whole patch.
-        noise (bool): Replace the lesion's pixels by noise, as for the adversarial
-            model without prior information of figure 4. Defaults to False.
+        min_inside (float): Minimum share of the lesion's box in the breast and outside
+            the muscle. Defaults to 0.9.
+        margin (float, optional): Width of the pasted rim around the lesion's outline,
+            as a multiple of the square root of its area; further out, tissue of the
+            donor breast leaves dark seams. Defaults to ``None``, the whole patch.
+        noise (bool): Whether to replace the lesion's pixels by noise, as for the
+            adversarial model without prior information in figure 4. Defaults to False.
     """
 
     def __init__(
@@ -103,11 +103,11 @@ class PasteLesion(BaseTransform):
         self.noise = noise
 
     def transform(self, results: dict) -> dict | None:
-        """Paste.
+        """Paste a lesion into the normal view.
 
         Raises:
-            AnnotationError: If the data set is one for validation or test, or the
-                bank is of its lesions but not of its training split.
+            AnnotationError: If the data set is for validation or test, or the bank
+                contains its lesions from outside its training split.
         """
         check_bank(self, results)
         seed = int(np.random.randint(2**31))
@@ -121,11 +121,12 @@ class PasteLesion(BaseTransform):
         """Paste a lesion into a view.
 
         Args:
-            view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
-            seed (int): Of all that is drawn here.
+            view (dict): From ``LoadMammogram`` and geometric transforms.
+            seed (int): Seed for all random draws.
 
         Returns:
-            dict: A copy with the keys that the class names; ``None`` without a place.
+            dict: A copy with the keys listed for the class; ``None`` if the lesion fits
+            nowhere.
         """
         rng = np.random.default_rng(seed)
         lesion = self.bank[int(rng.integers(len(self.bank)))]
@@ -193,7 +194,7 @@ class PasteLesion(BaseTransform):
     def _window(
         self, view: dict, inside: np.ndarray, patch: Patch, rng: np.random.Generator
     ) -> tuple[slice, slice] | None:
-        """Draw where the patch goes, whole within the image; ``None``: nowhere."""
+        """Draw a window for the patch in the image, or ``None`` if it fits nowhere."""
         image, lesion = view['img'], _bounds(patch.lesion)
         (centre,) = draw_centres(
             tissue_mask(view, inside),
@@ -229,14 +230,14 @@ class CropToLesion(BaseTransform):
     """Crop a sample of :class:`BlendingDataset` to windows around a lesion.
 
     Lin et al. show the generator the whole image. A window needs less time and
-    memory, and shows the discriminator more of lesions. The generator is then run on
-    windows too when images are made (:func:`~mammo_plugins.apis.blend_by`).
+    memory, and shows the discriminator more of lesions. The generator then also runs on
+    windows when images are created (:func:`~mammo_plugins.apis.blend_by`).
 
-    Stands after :class:`PasteLesion`.
+    Use it after :class:`PasteLesion`.
 
     Required Keys:
 
-    - views: 'normal', of :class:`PasteLesion`, and 'real', with ``instances``
+    - views: 'normal', from :class:`PasteLesion`, and 'real', with ``instances``
 
     Modified Keys:
 
@@ -254,7 +255,7 @@ class CropToLesion(BaseTransform):
         self.size = tuple(size)
 
     def transform(self, results: dict) -> dict:
-        """Crop."""
+        """Crop both views."""
         normal, real = results['views']['normal'], results['views']['real']
         window = self.window(normal)
         lesion = real['instances'][np.random.randint(len(real['instances']))]
@@ -267,17 +268,17 @@ class CropToLesion(BaseTransform):
         return results
 
     def window(self, view: dict) -> tuple[slice, slice]:
-        """Return where the window around a view's pasted lesion lies.
+        """Return the window around a view's pasted lesion.
 
         Args:
-            view (dict): Of :meth:`PasteLesion.paste`.
+            view (dict): From :meth:`PasteLesion.paste`.
 
         Returns:
             tuple[slice, slice]: Rows and columns.
 
         Raises:
-            AnnotationError: If the image is smaller than the window, or the region
-                larger.
+            AnnotationError: If the image is smaller than the window, or the pasted
+                region is larger than the window.
         """
         rows, columns = _bounds(view['paste_region'])
         region = rows.stop - rows.start, columns.stop - columns.start
@@ -315,11 +316,11 @@ class CropToLesion(BaseTransform):
 class PackBlendingInputs(BaseTransform):
     """Pack a sample of :class:`BlendingDataset` for :class:`BlendingGAN`.
 
-    Batches are made by ``default_collate``; all images have to be of one size.
+    Batches are created by ``default_collate``, so all images must have the same size.
 
     Required Keys:
 
-    - views: 'normal', of :class:`PasteLesion`, and 'real'
+    - views: 'normal', from :class:`PasteLesion`, and 'real'
 
     Added Keys:
 
@@ -328,7 +329,7 @@ class PackBlendingInputs(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Pack."""
+        """Pack the sample."""
         normal, real = results['views']['normal'], results['views']['real']
         images = dict(
             normal=normal['img'],

@@ -1,4 +1,4 @@
-"""Cutting patches out of mammograms."""
+"""Cut patches out of mammograms."""
 
 import cv2
 import numpy as np
@@ -30,19 +30,19 @@ def warp_patch(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     corners = transform_points(
         [(0, 0), (size, 0), (0, size), (size, size)], np.linalg.inv(matrix)
     )
-    # one pixel more on each side, for interpolation
+    # one extra pixel on each side for interpolation
     x1, y1 = np.clip(np.floor(corners.min(0)).astype(int) - 1, 0, None)
     x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1, (width, height))
     if x1 >= x2 or y1 >= y2:
         return np.zeros((size, size), np.float32)
     window = image[y1:y2, x1:x2]
-    # shrinking averages pixels; what is left is below a factor of two
+    # shrinking averages pixels; the remaining factor is below two
     scales = np.minimum(np.linalg.norm(matrix[:2, :2], axis=0), 1)
     shape = np.maximum(np.rint((x2 - x1, y2 - y1) * scales), 1).astype(int)
     factors = shape / (x2 - x1, y2 - y1)
     if (factors < 1).any():
         window = cv2.resize(window, shape.tolist(), interpolation=cv2.INTER_AREA)
-    # a rim like the edge: otherwise the edge fades into the black outside
+    # replicate the edge, which would otherwise fade into the black outside
     window = cv2.copyMakeBorder(window, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     to_patch = (
         matrix
@@ -62,10 +62,10 @@ def warp_patch(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class CropPatch(BaseTransform):
-    """Cut the box of a patch out of a mammogram and bring it to one size.
+    """Cut a patch's box out of a mammogram and resize it to a fixed size.
 
     MommiNet-v2, section 3.8: 'all image patches are resized to 448 x 448 pixels',
-    whatever their size and aspect. What lies outside the image is black.
+    whatever their size and aspect ratio. Pixels outside the image are black.
 
     Required Keys:
 
@@ -81,8 +81,8 @@ class CropPatch(BaseTransform):
 
     Args:
         size (int): Height and width of the patch. Defaults to 448.
-        context (float): Factor by which the box grows about its centre. Defaults
-            to 1, the box alone.
+        context (float): Factor by which the box is enlarged about its centre. Defaults
+            to 1, the box itself.
     """
 
     def __init__(self, size: int = 448, context: float = 1.0) -> None:
@@ -94,7 +94,7 @@ class CropPatch(BaseTransform):
         self.context = context
 
     def _matrix(self, box: np.ndarray) -> np.ndarray:
-        """(3, 3) from pixels of the image to those of the patch."""
+        """Return the (3, 3) map from pixels of the image to those of the patch."""
         centre = (box[:2] + box[2:]) / 2
         scale = self.size / (self.context * (box[2:] - box[:2]))
         return (
@@ -104,10 +104,10 @@ class CropPatch(BaseTransform):
         )
 
     def transform(self, results: dict) -> dict | None:
-        """Cut.
+        """Cut the patch.
 
         Raises:
-            AnnotationError: If the box lies wholly outside the image.
+            AnnotationError: If the box lies entirely outside the image.
         """
         image = results['img']
         height, width = image.shape[:2]
@@ -138,22 +138,22 @@ class CropPatch(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomCropPatch(CropPatch):
-    """Cut a box that was turned, scaled, sheared and shifted at random.
+    """Cut a box that is randomly rotated, scaled, sheared and shifted.
 
     The random affine transformation of MommiNet-v2, section 3.8, whose ranges the
-    paper does not state. It acts before the cut, so that corners show the tissue
-    there, not black. Where the box lies wholly outside the image, training goes on
-    with another sample, as detectors do after ``FilterAnnotations``.
+    paper does not state. It acts before the cut, so that corners show tissue and are
+    not black. If the box lies entirely outside the image, training continues with
+    another sample, as for detectors after ``FilterAnnotations``.
 
     Keys as in :class:`CropPatch`.
 
     Args:
         size, context: As in :class:`CropPatch`.
-        max_rotate_degree (float): Largest angle either way. Defaults to 15.
-        max_translate_ratio (float): Largest shift either way, in shares of the
-            patch. Defaults to 0.1.
+        max_rotate_degree (float): Maximum angle in either direction. Defaults to 15.
+        max_translate_ratio (float): Maximum shift in either direction, as a share of
+            the patch. Defaults to 0.1.
         scaling_ratio_range (tuple[float]): Defaults to (0.9, 1.1).
-        max_shear_degree (float): Largest shear either way. Defaults to 5.
+        max_shear_degree (float): Maximum shear in either direction. Defaults to 5.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class RandomCropPatch(CropPatch):
 
     @cache_randomness
     def _draw(self) -> np.ndarray:
-        """(3, 3) affine map about the centre, in units of a patch."""
+        """Return a (3, 3) affine map about the centre, in units of a patch."""
         angle, shear = np.radians(
             np.random.uniform(-1, 1, 2)
             * (self.max_rotate_degree, self.max_shear_degree)

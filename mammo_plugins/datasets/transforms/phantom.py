@@ -1,4 +1,4 @@
-"""What is known of phantoms alone."""
+"""Transforms for data that only phantoms have."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -7,15 +7,16 @@ from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.phantom import read_normal
 from mammo_plugins.registry import TRANSFORMS
 
-# of the range: a file rounds to a 4095th, and its sigmoid leaves out 0.2% at either end
+# share of the range: files have 4,095 steps, and their sigmoid cuts 0.2% at either end
 _ROUNDED = 0.0025
 
 
 @TRANSFORMS.register_module()
 class LoadPhantomNormal(BaseTransform):
-    """Load a phantom's view as it is without its lesions, for evaluation.
+    """Load a phantom's view without its lesions, for evaluation.
 
-    Comes after ``LoadMammogram``; geometry after it goes into ``WithCleanImage``.
+    It comes after ``LoadMammogram``. Later geometric transforms must be inside
+    ``WithCleanImage``.
 
     Required Keys:
 
@@ -24,10 +25,10 @@ class LoadPhantomNormal(BaseTransform):
     Added Keys:
 
     - clean_img (np.ndarray): (H, W) float32 in [0, 1]
-    - synthetic_mask (np.ndarray): (H, W) float32, 1 where both differ, else 0
+    - synthetic_mask (np.ndarray): (H, W) float32, 1 where the images differ, else 0
 
     Raises:
-        PhantomFolderError: If the view is not of a phantom data set.
+        PhantomFolderError: If the view does not belong to a phantom data set.
     """
 
     def transform(self, results: dict) -> dict:

@@ -1,4 +1,4 @@
-"""Which steps of a pipeline move pixels by chance."""
+"""Find the steps of a pipeline that move pixels at random."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from mmengine.dataset import Compose
 
 from mammo_plugins.anatomy import CanonicalFrame
 
-# by the words of mmcv, mmdet, mmpretrain, torchvision and albumentations
+# words in the class names of mmcv, mmdet, mmpretrain, torchvision and albumentations
 _RANDOM = re.compile(
     'Random.*(Flip|Crop|Resiz|Rotat|Affine|Shift|(?<!Gray)Scal(e|ing)|'
     'Zoom|Perspective|Translat|Shear|Elastic|Warp|Transpose|Shuffle)'
@@ -53,7 +53,7 @@ _SEQUENCES = Compose, McvCompose
 
 
 def _names(step: Any) -> list[str]:
-    """Return the names of a step's class and its parents; a config has one."""
+    """Return the names of a step's class and its parents; for a config, one name."""
     kind = step['type'] if isinstance(step, dict) else type(step)
     if isinstance(kind, str):  # such as 'mmdet.RandomFlip'
         return [re.split(r'[./]', kind)[-1]]
@@ -70,7 +70,7 @@ def _is_random_geometry(step: Any) -> bool:
 
 
 def _parts(step: Any) -> Iterator[Any]:
-    """Yield the steps that a step holds, whatever it calls them."""
+    """Yield the steps that a step contains, whatever their attribute is called."""
     if isinstance(step, (list, tuple)):
         held: Sequence[Any] = step
     elif isinstance(step, dict):
@@ -87,15 +87,14 @@ def _parts(step: Any) -> Iterator[Any]:
 
 
 def steps_of(step: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Yield a step and all that it holds, in the order in which they run.
+    """Yield a step and all steps that it contains, in the order in which they run.
 
     Args:
-        step (BaseTransform | Compose | dict): Built, or its config.
-        above (tuple[str]): Names of the steps that hold it.
+        step (BaseTransform | Compose | dict): The built step, or its config.
+        above (tuple[str]): Names of the steps that contain it.
 
     Yields:
-        tuple: Where it is, such as 'ForEachView > RandomApply > RandomFlip', and the
-        step.
+        tuple: Path, such as 'ForEachView > RandomApply > RandomFlip', and the step.
     """
     path = above if isinstance(step, _SEQUENCES) else (*above, _names(step)[0])
     if path is not above:
@@ -105,16 +104,16 @@ def steps_of(step: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
 
 
 def random_geometry(step: Any) -> str | None:
-    """Return where a step, or what it holds, moves pixels by chance.
+    """Return the path of the first step within a step that moves pixels at random.
 
-    Told by names of classes and of their parents, so that a step of a kind unknown here
-    passes.
+    Such steps are recognized by the names of their classes and parent classes, so steps
+    of an unknown kind are not found.
 
     Args:
-        step (BaseTransform | Compose | dict): Built, or its config.
+        step (BaseTransform | Compose | dict): The built step, or its config.
 
     Returns:
-        str or None: As :func:`steps_of`, of the first one.
+        str or None: Path as in :func:`steps_of`; ``None`` if there is no such step.
     """
     return next(
         (where for where, part in steps_of(step) if _is_random_geometry(part)), None
@@ -122,17 +121,17 @@ def random_geometry(step: Any) -> str | None:
 
 
 def was_moved(view: dict) -> str | None:
-    """Return how the pixels of a view were moved since it was loaded.
+    """Return the evidence that a view's pixels were moved since it was loaded.
 
-    Resizing is no move.
+    Resizing does not count.
 
     Args:
         view (dict): With ``homography_matrix`` and ``canonical_frame`` as
             :class:`LoadMammogram` and mmdet's transforms leave them, and perhaps
-            ``random_geometry`` of :class:`ForEachView`.
+            ``random_geometry`` from :class:`ForEachView`.
 
     Returns:
-        str or None: What tells it.
+        str or None: Description of the evidence; ``None`` if there is none.
     """
     if 'random_geometry' in view:
         return f'{view["random_geometry"]} moves pixels by chance'
@@ -144,7 +143,7 @@ def was_moved(view: dict) -> str | None:
     since = np.asarray(view['homography_matrix'], float) @ np.linalg.inv(loaded)
     scales = np.diag([since[0, 0], since[1, 1], 1.0])
     size = max(view['img'].shape[:2])
-    # float32 matrices: to within a tenth of a pixel anywhere in the image
+    # matrices are float32: tolerate a tenth of a pixel anywhere in the image
     off = np.abs((since - scales) @ [[0, size], [0, size], [1, 1]]).max()
     if off > 0.1 or min(np.diag(scales)) <= 0:
         return 'homography_matrix tells of more than loading and resizing'
@@ -152,14 +151,14 @@ def was_moved(view: dict) -> str | None:
 
 
 def check_registration(pipeline: Sequence[Any]) -> None:
-    """Refuse a pipeline that registers breasts whose pixels were moved by chance.
+    """Refuse a pipeline that registers breasts whose pixels were moved at random.
 
     Args:
-        pipeline (Sequence): Steps, as of ``Compose.transforms``.
+        pipeline (Sequence): Steps, as in ``Compose.transforms``.
 
     Raises:
-        ValueError: If a random step of geometry comes before a step that registers, or
-            after one whose registration is of the image as it is.
+        ValueError: If a random geometric step comes before a registering step, or
+            after one whose registration is only valid for the image at that point.
     """
     random: str | None = None
     registered: tuple[str, Any] | None = None
@@ -177,12 +176,12 @@ def check_registration(pipeline: Sequence[Any]) -> None:
 
 
 def refusal(where: str, step: Any, what: str) -> str:
-    """Say why a step does not register, and the cure.
+    """Return the message that states why a step cannot register, with the cure.
 
     Args:
         where (str): The step's name.
-        step (BaseTransform): It.
-        what (str): What tells that pixels are moved.
+        step (BaseTransform): The step.
+        what (str): Evidence that pixels were moved.
     """
     cure = (
         'move the random step behind it, into ForEachView(share_random_params=True)'

@@ -1,4 +1,4 @@
-"""Nipples and the registration of the other breast, in a pipeline."""
+"""Find nipples and register the other breast in a pipeline."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -23,18 +23,18 @@ from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 
 from .random_geometry import refusal, was_moved
 
-_POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
+_POINTS_A_SIDE = 8  # points per side of a box, enough to follow a warp's curvature
 
 
 def recalled(views: Sequence[dict], what: str, make: Callable[[], Any]) -> Any:
-    """Return what was found in views before, from the pixel cache, or find it.
+    """Return a result for views from the pixel cache, or compute and store it.
 
     Args:
         views (Sequence[dict]): With ``img``, ``img_path``, ``homography_matrix`` and
-            the ``pixel_cache`` of ``LoadMammogram``; without one nothing is kept.
-        what (str): What it is, and what it depends on beside the images as they were
-            loaded, resized and turned.
-        make (callable): Finds it; returns what JSON holds as it is.
+            the ``pixel_cache`` of ``LoadMammogram``; without a cache nothing is stored.
+        what (str): Name of the result, with all that it depends on in addition to the
+            loaded, resized and oriented images.
+        make (callable): Computes the result, which JSON must represent exactly.
     """
     cache = views[0].get('pixel_cache')
     if cache is None:
@@ -64,9 +64,9 @@ def nipple_in_image(results: dict) -> tuple[float, float] | None:
 
 
 def annotated_nipple(view: dict) -> tuple[float, float] | None:
-    """Return a view's nipple in pixels of its file, if not taken from the contour.
+    """Return a view's nipple in pixels of its file, unless it is from the contour.
 
-    Those can be found again, and then it is known how sure they are.
+    Nipples from the contour can be found again, which also yields their confidence.
 
     Args:
         view (dict): With ``nipple`` and ``nipple_source``.
@@ -83,11 +83,11 @@ def _landmark(results: dict) -> tuple[float, float] | None:
 
 
 def trusted_nipple(results: dict) -> tuple[float, float] | None:
-    """Return a view's nipple where it can be relied on, in pixels of its image.
+    """Return a view's nipple in pixels of its image, if it is reliable.
 
-    A person's or a detector's, otherwise that of the skin line if it is as sure as
-    the registration of both breasts asks for. How sure one was that the file has from
-    the skin line is not known, so it is found again.
+    This is the nipple from a person or a detector, otherwise the one on the skin line
+    if its confidence suffices for the registration of both breasts. The file does not
+    contain the confidence of a nipple from the skin line, so that one is found again.
 
     Args:
         results (dict): As for :class:`LocateNipple`.
@@ -102,12 +102,12 @@ def trusted_nipple(results: dict) -> tuple[float, float] | None:
 
 @TRANSFORMS.register_module()
 class LocateNipple(BaseTransform):
-    """Find the nipple of a view where the annotation has none.
+    """Find the nipple of a view if the annotation has none.
 
-    By :func:`~mammo_plugins.anatomy.find_nipple`, on the image as it is, so it
-    comes before flips; once, where ``LoadMammogram`` has a pixel cache, which keeps
-    it. ``mammo nipples`` writes those of a trained
-    detector into an annotation file once and for all.
+    Uses :func:`~mammo_plugins.anatomy.find_nipple` on the current image, so it must
+    come before flips. If ``LoadMammogram`` has a pixel cache, each nipple is found only
+    once. ``mammo nipples`` writes the nipples of a trained detector permanently into an
+    annotation file.
 
     Required Keys:
 
@@ -117,10 +117,10 @@ class LocateNipple(BaseTransform):
 
     Modified Keys:
 
-    - nipple, nipple_source: 'contour' where it was found here
+    - nipple, nipple_source: 'contour' if it was found here
 
     Args:
-        least_confidence (float): Nipples that are less sure stay missing, see
+        least_confidence (float): Nipples with a lower confidence stay missing, see
             :class:`~mammo_plugins.anatomy.Nipple`; 0.31 leaves out all that are
             not in profile. Defaults to 0.
     """
@@ -156,15 +156,15 @@ class LocateNipple(BaseTransform):
 
 
 class _Registers(BaseTransform):
-    """What registers views; contours and registrations are kept in the pixel cache.
+    """Base class for registering views, which caches contours and registrations.
 
-    A breast that was flipped, cut or turned by chance is not what the contours are
-    looked for in, and another one at each epoch: this is refused, by
-    :func:`check_registration` when a data set is built, and here, where a view tells.
+    Contours cannot be found in a breast that was randomly flipped, cropped or rotated,
+    and such a breast differs in each epoch. This is refused by
+    :func:`check_registration` when a data set is built, and here if a view shows it.
     """
 
     registers = True
-    # whether the views may be moved afterwards, all alike
+    # whether all views may be moved afterwards, in the same way
     shared_after = True
 
     @staticmethod
@@ -177,7 +177,7 @@ class _Registers(BaseTransform):
         """Register another view onto a main one.
 
         Raises:
-            ValueError: If one was moved since it was loaded.
+            ValueError: If one of them was moved since it was loaded.
         """
         for view in (main, other):
             what = was_moved(view)
@@ -204,23 +204,23 @@ class _Registers(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RegisterSides(_Registers):
-    """Register both breasts of an exam onto each other, images left as they are.
+    """Register both breasts of an exam onto each other without changing the images.
 
-    For NaFV-Net, which blends lesions into the mirrored place of the other breast; see
-    :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing.
-    Random transforms of geometry are refused, before and after it: what was registered
-    would not lie there any more.
+    For NaFV-Net, which blends lesions into the mirrored position in the other breast;
+    see :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing.
+    Random geometric transforms before or after it are refused, because they would
+    invalidate the registration.
 
     Required Keys:
 
     - views (dict[str, dict]): of :class:`ExamDataset` with ``target='exam'``
 
-    Added Keys, of each view whose other side is there:
+    Added Keys, of each view whose other side is available:
 
     - contralateral (Registration): from the other side onto this view
 
     Args:
-        modality (str, optional): Of the views, such as 'CEM-LE', where there are
+        modality (str, optional): Modality of the views, such as 'CEM-LE', if there are
             several. Defaults to ``None``.
 
     Raises:
@@ -258,9 +258,9 @@ class RegisterContralateral(_Registers):
 
     MommiNet-v2, section 3.3; see
     :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing
-    and refuses to run behind random transforms of geometry, which come after it and
-    must then be shared. Annotations are warped with the image. A sample without
-    ``bilateral`` is left as it is.
+    and refuses to run after random geometric transforms. These must come later and be
+    shared by all views. Annotations are warped with the image. A sample without
+    ``bilateral`` is left unchanged.
 
     With ``register_features``, which is not the paper's, the other breast stays as it
     is, annotations too, and the main view says where it lies: a :class:`BiDualNet` with
@@ -273,16 +273,16 @@ class RegisterContralateral(_Registers):
     Modified Keys, of ``views['bilateral']``:
 
     - img, img_shape: of the main view's shape
-    - gt_bboxes, gt_masks, gt_seg_map: where they are; the boxes hold the warped
-      outlines of the boxes
-    - homography_matrix: the affine map from the file that is right at the nipple
-      and in its neighbourhood; a warp has no matrix
+    - gt_bboxes, gt_masks, gt_seg_map: if present; the new boxes enclose the warped
+      outlines of the old ones
+    - homography_matrix: the affine map from the file that is correct at the nipple
+      and near it; a warp has no matrix
 
     Added Keys, of ``views['bilateral']``:
 
-    - registration (str): 'warped', or 'aligned' when it fell back to alignment
+    - registration (str): 'warped', or 'aligned' if it fell back to alignment
     - registration_reason (str): why it fell back
-    - registration_warnings (tuple[str]): what was met on the way, see
+    - registration_warnings (tuple[str]): warnings of the registration, see
       :class:`~mammo_plugins.anatomy.Registration`
 
     Added Keys with ``register_features``, of ``views['main']``:
@@ -354,7 +354,7 @@ class RegisterContralateral(_Registers):
 
 
 def _affine_at(registration: Registration, anchor: tuple[float, float]) -> np.ndarray:
-    """Return (3, 3), the tangent of a registration at a point."""
+    """Return the (3, 3) tangent map of a registration at a point."""
     x, y = anchor
     at, right, below = registration.map_points(
         np.array([[x, y], [x + 1, y], [x, y + 1]])
@@ -366,11 +366,11 @@ def _affine_at(registration: Registration, anchor: tuple[float, float]) -> np.nd
 
 
 def _warp_boxes(boxes: np.ndarray, registration: Registration) -> np.ndarray:
-    """Map the outlines of boxes and box them in again.
+    """Map the outlines of boxes and return the boxes that enclose them.
 
     Args:
         boxes (np.ndarray): (N, 4).
-        registration (Registration): Of the image.
+        registration (Registration): Registration of the image.
     """
     if not len(boxes):
         return boxes

@@ -1,4 +1,4 @@
-"""Where in the views of a breast lesions are pasted."""
+"""Choose where lesions are pasted in the views of a breast."""
 
 from typing import NamedTuple
 
@@ -15,14 +15,14 @@ from mammo_plugins.synthesis import (
 
 from .registration import trusted_nipple
 
-GRID_SIZE = 800  # pixels; the longer side of what is searched, as in the paper
+GRID_SIZE = 800  # pixels, longer side of the search grid, as in the paper
 
 
 class Wanted(NamedTuple):
-    """A patch that a place is wanted for.
+    """A patch that needs a place.
 
     Args:
-        view (dict): As ``LoadMammogram`` gives it.
+        view (dict): From ``LoadMammogram``.
         inside (np.ndarray): (H, W) bool, the breast in its ``img``.
         size (tuple[int]): (h, w) of the patch, in pixels.
         centre (tuple[float]): (x, y) of the lesion in the patch.
@@ -35,13 +35,13 @@ class Wanted(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a patch goes in one view.
+    """Place of a patch in one view.
 
     Args:
         region (Region): In pixels of the view's image.
-        kept (float): Its saliency, as a share of what the view's best place has.
-        same_distance (bool): Whether it was chosen with the other view's, at one
-            distance from the nipple.
+        kept (float): Its saliency, as a share of that of the view's best place.
+        same_distance (bool): Whether it was chosen together with that of the other
+            view, at the same distance from the nipple.
     """
 
     region: Region
@@ -50,16 +50,16 @@ class Place(NamedTuple):
 
 
 class SaliencyPlaces:
-    """Finds the places of the highest saliency.
+    """Finder of the places with the highest saliency.
 
     Args:
-        saliency (SaliencyMaps): Of all views.
-        min_inside (float): Least share of a region's pixels that lie in the breast.
-        same_distance (bool): Whether lesions of two views come to the same distance
-            from the nipple, as :func:`select_region_pair` has it, where the nipples
-            of both are known or surely found (:func:`trusted_nipple`); otherwise
-            each comes to the best place of its view. Lengths are in mm where both
-            views have a pixel spacing, otherwise in pixels.
+        saliency (SaliencyMaps): Maps of all views.
+        min_inside (float): Minimum share of a region's pixels that lie in the breast.
+        same_distance (bool): Whether lesions of two views are placed at the same
+            distance from the nipple, see :func:`select_region_pair`, if the nipples
+            of both are reliable (:func:`trusted_nipple`). Otherwise each is placed at
+            the best place of its view. Lengths are in mm if both views have a pixel
+            spacing, otherwise in pixels.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class SaliencyPlaces:
         self._nipples: dict[str, tuple[float, float] | None] = {}
 
     def find(self, wanted: dict[str, Wanted]) -> dict[str, Place]:
-        """Find places; a view without one is left out.
+        """Find places; views without one are left out.
 
         Large images are searched on a smaller grid.
 
         Args:
-            wanted (dict[str, Wanted]): By the name of the view, at most two.
+            wanted (dict[str, Wanted]): By the name of the view, at most two views.
 
         Returns:
             dict[str, Place]: By the name of the view.
@@ -133,21 +133,21 @@ class SaliencyPlaces:
         )
 
     def nipple(self, view: dict) -> tuple[float, float] | None:
-        """Return :func:`trusted_nipple` of a view before anything is pasted."""
+        """Return the :func:`trusted_nipple` of a view before anything is pasted."""
         if view['img_path'] not in self._nipples:  # the same in each epoch
             self._nipples[view['img_path']] = trusted_nipple(view)
         return self._nipples[view['img_path']]
 
 
 def _grid(one: Wanted) -> tuple[float, tuple[int, int]]:
-    """Return the scale and the (H, W) of what is searched."""
+    """Return the scale and the (H, W) of the search grid."""
     shape = one.view['img'].shape
     scale = min(1.0, GRID_SIZE / max(shape))
     return scale, tuple(round(length * scale) for length in shape)
 
 
 def _on_image(region: Region, one: Wanted) -> Region | None:
-    """Bring a region of the grid to the image, at the size of the patch."""
+    """Map a region of the grid to the image, with the size of the patch."""
     scale, _ = _grid(one)
     height, width = one.view['img'].shape
     x1 = min(round(region.x1 / scale), width - one.size[1])

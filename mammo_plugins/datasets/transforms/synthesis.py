@@ -1,4 +1,4 @@
-"""Malignant breasts made of benign ones in the pipeline."""
+"""Create malignant breasts from benign ones in the pipeline."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ from .donor_lesions import Donor, distance_from_nipple, donor_lesions, lesions_o
 from .registration import annotated_nipple
 from .saliency_places import Place, SaliencyPlaces, Wanted
 
-MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found
+MASK_SIZE = 256  # pixels, longer side of the copies in which breasts are found
 
 
 @TRANSFORMS.register_module()
@@ -36,81 +36,80 @@ class SynthesizeMalignancy(BaseTransform):
     """Paste lesions of malignant breasts into benign ones.
 
     Soft-Adapted Malignancy Synthesis (Nguyen et al., section 3.2), view by view: the
-    box of an annotated lesion goes to that place of the benign view where the
-    Grad-CAM of a trained classifier for the benign class sums up highest. Both views
-    of the breast take the same donor and the same lesion of it, by its ``lesion_id``,
+    box of an annotated lesion is pasted where the Grad-CAM of a trained classifier for
+    the benign class has the highest sum in the benign view. Both views of the breast
+    use the same donor and the same lesion of it, matched by its ``lesion_id``,
     otherwise by category and nearest distance from the nipple
     (:func:`~mammo_plugins.datasets.transforms.donor_lesions.lesions_of_breast`). A
-    lesion that one view alone shows, or that cannot be told in the other, is pasted
-    in that view and the other stays as it is. Breasts of the positive class are left
-    alone.
+    lesion that only one view shows, or that cannot be matched in the other, is pasted
+    in that view only. Breasts of the positive class are left unchanged.
 
-    Stands in the pipeline of a :class:`NamedMixDataset`, or of mmdet's
+    Use it in the pipeline of a :class:`NamedMixDataset`, or of mmdet's
     ``MultiImageMixDataset``, over an :class:`ExamDataset` with ``labels`` whose own
     pipeline loads the images. Donors are all outlined lesions of breasts of the
     positive class ("all region-level annotations", section 4.1), whatever their kind,
-    but those that the data set grades as of the other class: the first grade that has
-    a class by the rule of ``labels`` counts, the lesion's own, that of its view or
-    that of its breast. So a finding of BI-RADS 3, or one without a grade, in a breast
-    of BI-RADS 4 is one.
+    except those that the data set assigns to the other class. The first grade that has
+    a class by the rule of ``labels`` decides: the lesion's own, that of its view or
+    that of its breast. A finding of BI-RADS 3, or one without a grade, in a breast
+    of BI-RADS 4 is therefore a donor.
 
     Nothing is pasted into a view whose breast is smaller than the lesion's box or
-    has no saliency; a breast in which nothing was pasted keeps its label. Patches
-    keep their size in pixels, whatever the pixel spacing of both mammograms.
+    has no saliency. A breast in which nothing was pasted keeps its label. Patches
+    keep their size in pixels, regardless of the pixel spacing of both mammograms.
 
     Required Keys:
 
-    - views (dict[str, dict]), with ``img`` as ``LoadMammogram`` gives it
+    - views (dict[str, dict]), with ``img`` from ``LoadMammogram``
     - gt_label
-    - mix_results (list[dict]): the donor, or nobody
+    - mix_results (list[dict]): the donor, or empty
 
     Modified Keys:
 
     - views: ``img``, ``instances``, ``gt_label``; ``birads``, ``pathology`` and
-      ``abnormal`` become the lesion's, the one of ``labels`` the grade that counted
-    - gt_label: 1 where something was pasted
+      ``abnormal`` become the lesion's, and the field of ``labels`` the deciding grade
+    - gt_label: 1 if something was pasted
 
     Added Keys:
 
-    - synthesis (dict[str, dict]): by view, what was pasted where and how:
+    - synthesis (dict[str, dict]): by view, the details of the paste:
       ``malignant`` (``img_id`` of the donor), ``lesion`` and ``region`` (the boxes
       (x1, y1, x2, y2) cut out and pasted over, in pixels of the donor's and of the
       view's file),
       ``saliency`` (its sum) and ``saliency_kept`` (as a share of that of the view's
       best place), ``same_distance`` (whether it was placed so, both nipples known),
-      ``saliency_checkpoint_sha256`` (of the network that made it, 'unknown' where
-      the file does not tell), ``paired`` (how the lesion was found in both views, see
-      :class:`~mammo_plugins.datasets.transforms.donor_lesions.BreastLesion`),
+      ``saliency_checkpoint_sha256`` (of the network that computed it, 'unknown' if
+      the file does not state it), ``paired`` (how the lesion was matched in both views,
+      see :class:`~mammo_plugins.datasets.transforms.donor_lesions.BreastLesion`),
       ``fourier_beta``, ``soft_mask`` (in canonical pixels of the patch), ``adapt``,
-      ``context``, ``min_inside``, ``seed``, and whether either mammogram was
+      ``context``, ``min_inside``, ``seed``, and whether each mammogram was
       mirrored on loading: ``flipped``, ``malignant_flipped``
 
     Args:
-        saliency (str | SaliencyMaps): File of ``mammo saliency``, or the maps.
-        prob (float): Chance that a breast of the negative class gets a donor.
+        saliency (str | SaliencyMaps): File written by ``mammo saliency``, or the maps.
+        prob (float): Probability that a breast of the negative class gets a donor.
             Defaults to 0.5.
-        fourier_beta (float, optional): ``None`` leaves Fourier adaptation out.
+        fourier_beta (float, optional): ``None`` disables Fourier adaptation.
             Defaults to 0.01; the paper states none.
         soft_mask (dict, optional): Arguments of
-            :class:`~mammo_plugins.synthesis.SoftMask`. ``None`` leaves soft masks
-            out. Defaults to ``dict()``.
+            :class:`~mammo_plugins.synthesis.SoftMask`. ``None`` disables soft masks.
+            Defaults to ``dict()``.
         adapt (str): As in :func:`~mammo_plugins.synthesis.synthesize_malignancy`.
             Defaults to 'malignant'.
-        context (float): Factor by which the lesion's box grows about its centre
-            before it is cut out. Boxes that hug the lesion, as most data sets have
-            them, leave its surroundings out; then styles are exchanged between
-            lesion and tissue, and soft masks fade the lesion instead of what is
-            around it. Defaults to 2; 1 is the paper's, the annotated box.
-        min_inside (float): Least share of the region's pixels that lie in the
+        context (float): Factor by which the lesion's box is enlarged about its centre
+            before it is cut out. Tight boxes, as in most data sets, exclude the
+            lesion's surroundings. Then styles are exchanged between lesion and tissue,
+            and soft masks fade the lesion instead of its surroundings. Defaults to 2;
+            1 is the paper's, the annotated box.
+        min_inside (float): Minimum share of the region's pixels that lie in the
             breast. Defaults to 0.9.
-        same_distance (bool): Whether the lesion comes to the same distance from the
-            nipple in both views, as far as saliency allows: a real one does, nearly,
-            and by that the views of a breast belong together. Each view keeps at
-            least half of the saliency of its best place
+        same_distance (bool): Whether the lesion is placed at the same distance from the
+            nipple in both views, as far as saliency allows. For a real lesion both
+            distances are nearly equal, so that the views of a breast match. Each view
+            keeps at least half of the saliency of its best place
             (:func:`~mammo_plugins.synthesis.select_region_pair`). Nipples that are
-            not annotated are looked for on the skin line; a pair of which one is not
-            surely found is placed as with ``False``, the paper's way, each view by
-            itself. Defaults to True.
+            not annotated are looked for on the skin line. If one of the two is not
+            reliable, each view is placed by itself, as with ``False``, which is the
+            paper's way. Defaults to True.
     """
 
     def __init__(
@@ -170,9 +169,9 @@ class SynthesizeMalignancy(BaseTransform):
             dataset (ExamDataset): With ``labels`` and ``target='breast'``.
 
         Raises:
-            ValueError: If it is no such data set.
-            AnnotationError: If it is one for validation or test, which synthetic
-                images never enter, or no breast of the positive class has an
+            ValueError: If it is not such a data set.
+            AnnotationError: If it is for validation or test, which must not contain
+                synthetic images, or no breast of the positive class has an
                 outlined lesion.
         """
         if getattr(dataset, 'label_rule', None) is None:
@@ -239,13 +238,13 @@ class SynthesizeMalignancy(BaseTransform):
         return found
 
     def get_indexes(self, dataset: Any) -> list[int]:
-        """Draw a donor, as ``MultiImageMixDataset`` asks.
+        """Draw a donor for ``MultiImageMixDataset``.
 
         Args:
             dataset (ExamDataset): As in :meth:`donors`.
 
         Returns:
-            list[int]: One index, or none.
+            list[int]: One index, or an empty list.
         """
         if self._donors is None:
             self._donors = self.donors(dataset)
@@ -254,7 +253,7 @@ class SynthesizeMalignancy(BaseTransform):
         return [self._donors[np.random.randint(len(self._donors))]]
 
     def transform(self, results: dict) -> dict:
-        """Paste, if there is a donor and the breast is of the negative class."""
+        """Paste a lesion, if there is a donor and the breast's class is negative."""
         if 'mix_results' not in results:
             raise AnnotationError(
                 'SynthesizeMalignancy: no mix_results; it stands in the pipeline of a '
@@ -268,15 +267,15 @@ class SynthesizeMalignancy(BaseTransform):
     def synthesize(self, results: dict, donor: dict, seed: int) -> dict:
         """Paste lesions of one breast into another.
 
-        Both are of the data set that :meth:`donors` was called with.
+        Both must belong to the data set that :meth:`donors` was called with.
 
         Args:
             results (dict): The benign breast.
-            donor (dict): The malignant one; views of the same names.
-            seed (int): Of all that is drawn here.
+            donor (dict): The malignant one; its views have the same names.
+            seed (int): Seed for all random draws.
 
         Returns:
-            dict: The breast, changed as the class says.
+            dict: The breast, changed as described for the class.
         """
         rng = np.random.default_rng(seed)
         results['synthesis'] = {}
@@ -322,7 +321,7 @@ class SynthesizeMalignancy(BaseTransform):
     def _lesions(
         self, donor: dict, names: Iterable[str], rng: np.random.Generator
     ) -> tuple[dict[str, Donor], str]:
-        """Choose a lesion, and an outline of it in each of the views named."""
+        """Choose a lesion, with one outline in each of the named views."""
         found = {
             name: donors
             for name, donors in donor_lesions(donor, self._rule).items()
@@ -348,7 +347,7 @@ class SynthesizeMalignancy(BaseTransform):
         place: Place,
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
-        """Paste into one view; ``None`` if nothing of the patch would be seen."""
+        """Paste into one view; return ``None`` if nothing of the patch is visible."""
         region, inside = place.region, self._inside(view)
         patch = crop(donor['img'], box)
         patch_inside = crop(self._inside(donor), box)
@@ -393,7 +392,7 @@ class SynthesizeMalignancy(BaseTransform):
     def _draw_mask(
         self, lesion: dict, box: tuple[int, int, int, int], rng: np.random.Generator
     ) -> MaskParameters:
-        """Draw a mask about the lesion, which the image's edge moves off centre."""
+        """Draw a mask around the lesion, which is off centre near the image's edge."""
         mask = sample_mask_parameters(
             (box[3] - box[1], box[2] - box[0]), rng, self.soft_mask
         )
@@ -425,7 +424,7 @@ class SynthesizeMalignancy(BaseTransform):
 
 
 def small_breast_mask(image: np.ndarray) -> np.ndarray:
-    """Find the breast on a small copy, which is quick.
+    """Find the breast on a small copy, which is fast.
 
     Args:
         image (np.ndarray): (H, W) float.
@@ -440,7 +439,7 @@ def small_breast_mask(image: np.ndarray) -> np.ndarray:
 
 
 def grown_box(box: Sequence[float], factor: float) -> np.ndarray:
-    """Return a box (x1, y1, x2, y2) grown about its centre."""
+    """Return a box (x1, y1, x2, y2) enlarged about its centre."""
     centre = np.add(box[:2], box[2:]) / 2
     half = np.subtract(box[2:], box[:2]) / 2 * factor
     return np.concatenate([centre - half, centre + half])
@@ -449,7 +448,7 @@ def grown_box(box: Sequence[float], factor: float) -> np.ndarray:
 def whole_box(
     box: list[float], shape: tuple[int, int]
 ) -> tuple[int, int, int, int] | None:
-    """Return the whole pixels that a box touches within an image.
+    """Return the box of all pixels that a box touches within an image.
 
     Args:
         box (list[float]): (x1, y1, x2, y2) in continuous pixels.
@@ -465,12 +464,12 @@ def whole_box(
 
 
 def _centre_in(box: Sequence[int], lesion: dict) -> tuple[float, float]:
-    """Return the (x, y) of a lesion, as far as a box shows it, in that box."""
+    """Return the centre (x, y) in a box of the lesion's part within that box."""
     seen = np.clip(lesion['bbox'], [*box[:2]] * 2, [*box[2:]] * 2)
     return tuple(((seen[:2] + seen[2:]) / 2 - box[:2]).tolist())
 
 
 def _in_file(box: Region | tuple, view: dict) -> list[float]:
-    """Bring a box from canonical pixels to those of the view's file."""
+    """Map a box from canonical pixels to those of the view's file."""
     frame = CanonicalFrame.from_dict(view['canonical_frame'])
     return transform_boxes(box[:4], frame.inverse)[0].tolist()

@@ -1,4 +1,4 @@
-"""Transforms on samples of several views."""
+"""Transforms for samples of several views."""
 
 from contextlib import nullcontext
 
@@ -13,7 +13,7 @@ from .random_geometry import random_geometry
 
 @TRANSFORMS.register_module()
 class SelectView(BaseTransform):
-    """Make a sample of several views an ordinary mmdet sample of one.
+    """Convert a sample of several views to an ordinary mmdet sample of one view.
 
     Required Keys:
 
@@ -27,7 +27,7 @@ class SelectView(BaseTransform):
         self.view = view
 
     def transform(self, results: dict) -> dict:
-        """Return the view's own dict with the sample's index."""
+        """Return the view's dict with the sample's index."""
         if self.view not in results['views']:
             raise KeyError(
                 f'SelectView: the sample has no view {self.view!r}, only '
@@ -54,16 +54,16 @@ class ForEachView(BaseTransform):
 
     Added Keys, of each view:
 
-    - random_geometry (str): the first of the transforms that moves pixels by chance, if
+    - random_geometry (str): the first of the transforms that moves pixels at random, if
       there is one
 
     Args:
-        transforms (list | dict): A pipeline for one view; its steps may have names, see
+        transforms (list | dict): A pipeline for one view. Its steps may have names, see
             :func:`~mammo_plugins.datasets.pipeline.named_steps`.
         share_random_params (bool): Whether all views get the same random draws,
             so that geometry stays in step. Defaults to False.
         views (list[str], optional): Names of the views to transform. Defaults to
-            ``None``, all that are there.
+            ``None``, all available views.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ForEachView(BaseTransform):
         self.views = views
 
     def transform(self, results: dict) -> dict | None:
-        """Transform the views; ``None`` if a transform gives a view up."""
+        """Transform the views; return ``None`` if a transform discards one."""
         shared = (
             cache_random_params(self.transforms)
             if self.share_random_params
