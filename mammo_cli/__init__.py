@@ -1,5 +1,5 @@
-"""The command ``mammo``, and what the scripts of ``tools/`` call.
+"""The command ``mammo``, which the scripts in ``tools/`` call too.
 
-Its modules import Python's standard library alone; ``mammo_plugins``, and with it
-PyTorch, is imported when the arguments are known to be right.
+At import, its modules need only Python's standard library. ``mammo_plugins``, and with
+it PyTorch, is imported after the arguments have been checked.
 """

@@ -1,4 +1,4 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands share."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from .light import light
 
 
 class _KeyValues(argparse.Action):
-    """Takes key=value, with an error for what is not; :func:`read_options` reads it."""
+    """Accept only key=value arguments; :func:`read_options` parses them."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         for value in values:
@@ -31,25 +31,25 @@ def _not_readable(parser, values, why):
 
 
 def read_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Make a dict of ``args.cfg_options``, as MMEngine reads them.
+    """Convert ``args.cfg_options`` to a dict, as MMEngine reads them.
 
     Args:
         parser (ArgumentParser): Reports values that cannot be read.
-        args (Namespace): Of a parser with :func:`add_config_options`.
+        args (Namespace): Arguments of a parser with :func:`add_config_options`.
     """
     from mmengine.config import DictAction
 
-    import mammo_plugins  # noqa: F401 before MMEngine
+    import mammo_plugins  # noqa: F401 must come before MMEngine
 
     words, args.cfg_options = args.cfg_options, None
     try:
         DictAction(['--cfg-options'], 'cfg_options')(parser, args, words)
-    except Exception as error:  # brackets in a wrong order, and the like
+    except Exception as error:  # for example unbalanced brackets
         _not_readable(parser, words, error)
 
 
 def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
-    """Add mmdet's options that training and testing share."""
+    """Add mmdet's options for both training and testing."""
     arguments.add_argument(
         '--work-dir',
         help='folder for logs, checkpoints and results (default: '
@@ -68,7 +68,7 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
         metavar='N',
         help='start N processes on this machine, one per GPU',
     )
-    # given by torch.distributed.launch, which mmdet's scripts use
+    # set by torch.distributed.launch, which mmdet's scripts use
     arguments.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
     )

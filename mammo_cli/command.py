@@ -1,4 +1,4 @@
-"""What a command is, and how one is run: its arguments first, then the package."""
+"""Definition of a command, which checks its arguments before it imports the package."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from .light import light
 
 
 def show(text: str) -> None:
-    """Print a text, of which the reader of a pipe may want the beginning alone."""
+    """Print a text; the reader of a pipe may close it early."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -22,25 +22,26 @@ def show(text: str) -> None:
 
 
 def _fine(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Accept arguments."""
+    """Accept all arguments."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of ``mammo``, and the script of ``tools/`` that is the same.
+    """A command of ``mammo``, with its script in ``tools/``.
 
     Attributes:
         tool (str): The script, relative to the repository; '' if there is none.
-        description (str): What ``--help`` begins with.
-        example (str): What it ends with: command lines, ``{command}`` for the name.
+        description (str): Text at the start of ``--help``.
+        example (str): Text at its end: command lines, with ``{command}`` for the name.
         add_arguments (callable): Adds its arguments to a parser.
-        run (callable): Does it; gets the arguments, with ``parser`` and ``words``, and
-            may return an exit status. It imports ``mammo_plugins``, which takes seconds.
-        check (callable): Ends with ``parser.error`` what the parser cannot refuse, and
-            may complete the arguments. Defaults to accepting all.
-        configs (tuple[str]): Arguments that name configs; of a list its first item, of
-            'configs' all. Defaults to ('config', ).
-        before_example (str): What ``--help`` has above the example.
+        run (callable): Runs the command. It gets the arguments, with ``parser`` and
+            ``words``, and may return an exit status. It imports ``mammo_plugins``, which
+            takes seconds.
+        check (callable): Calls ``parser.error`` for values that the parser cannot
+            refuse, and may complete the arguments. Defaults to accepting all.
+        configs (tuple[str]): Arguments that name configs. Of a list, the first item
+            counts; of 'configs', all items. Defaults to ('config', ).
+        before_example (str): Text above the example in ``--help``.
     """
 
     tool: str
@@ -56,12 +57,12 @@ class Command:
         """Return the parser of its arguments.
 
         Args:
-            typed (str): What a user types in front of the arguments, for the example.
-            prog (str, optional): What usage and errors call it. Defaults to the file
-                that was run.
+            typed (str): What the user types before the arguments, for the example.
+            prog (str, optional): Name of the program in usage and errors. Defaults to
+                the file that was run.
         """
         example = self.example.replace('{command}', typed)
-        width = shutil.get_terminal_size().columns - 2  # as argparse has it
+        width = shutil.get_terminal_size().columns - 2  # like argparse
         parser = argparse.ArgumentParser(
             prog,
             description='\n'.join(
@@ -70,19 +71,19 @@ class Command:
             epilog=f'{self.before_example}example:\n  {example}',
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        parser.color = False  # of Python 3.14's help, which would be escaped
+        parser.color = False  # Python 3.14 colours help, and the colours would be escaped
         self.add_arguments(parser)
         return parser
 
     def start(self, words: Sequence[str], typed: str, prog: str | None = None) -> None:
-        """Run it.
+        """Run the command.
 
         Args:
             words (Sequence[str]): The arguments.
-            typed (str), prog (str, optional): As of :meth:`parser`.
+            typed (str), prog (str, optional): As in :meth:`parser`.
 
         Raises:
-            SystemExit: Unless all went well.
+            SystemExit: Unless the command succeeds.
         """
         with light('stopping').ended_at_once():
             with light('printable').printable_output():
@@ -98,7 +99,7 @@ class Command:
             sys.exit(status)
 
     def _find_configs(self, args: argparse.Namespace) -> None:
-        """Put paths in the place of shipped configs' names; refuse what is not there."""
+        """Replace names of shipped configs by paths; refuse missing configs."""
         for name in self.configs:
             value = getattr(args, name, None)
             if isinstance(value, str):
@@ -107,7 +108,7 @@ class Command:
                 value[:] = map(_found, value)
             elif value and isinstance(value[0], str):
                 value[0] = _found(value[0])
-            else:  # an option that was given several times
+            else:  # an option given several times
                 for each in value or ():
                     each[0] = _found(each[0])
 
@@ -118,7 +119,7 @@ def _found(config: str) -> str:
         missing = shipped.no_such_config(config)
     except FileNotFoundError as error:  # an installation without configs
         refuse(str(error))
-    # which row of an ablation it has become takes reading that
+    # finding the row of an ablation that it has become requires reading the ablation
     if missing and not shipped.may_be_a_row(config):
         refuse(missing)
     return (

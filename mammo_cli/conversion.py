@@ -1,4 +1,4 @@
-"""The command line that all converters share."""
+"""The common command line of all converters."""
 
 import argparse
 import os
@@ -22,14 +22,14 @@ def _none(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that can be converted, as far as its command line goes.
+    """Command line of a data set that can be converted.
 
     Attributes:
-        converter (str): Class of ``mammo_plugins.converters``, behind its module.
-        description (str): What the command does, in one line.
-        example (str): Command line, ``{command}`` for the name.
-        official_split (bool), ratios (dict[str, float]): The converter's own.
-        add_arguments (callable): Adds options that only it has.
+        converter (str): Module and class in ``mammo_plugins.converters``.
+        description (str): One-line description of the command.
+        example (str): Command line, with ``{command}`` for the name.
+        official_split (bool), ratios (dict[str, float]): Those of the converter.
+        add_arguments (callable): Adds options that only this data set has.
     """
 
     converter: str
@@ -41,7 +41,7 @@ class DataSet:
 
     @property
     def default_split(self) -> str:
-        """str: How the patients are parted."""
+        """str: How the patients are split by default."""
         return 'official' if self.official_split else 'ratio'
 
     def make(self) -> 'Converter':
@@ -173,7 +173,7 @@ class DataSet:
 def _split(args: argparse.Namespace, converter: 'Converter') -> 'Split':
     from mammo_plugins.converters import Split
 
-    # known only once its options are read
+    # known only after its options are parsed
     default = 'official' if converter.official_split else 'ratio'
     return Split(
         args.split or default,
@@ -186,7 +186,7 @@ def _split(args: argparse.Namespace, converter: 'Converter') -> 'Split':
 
 
 def _found(summary: Path) -> str:
-    """Say what an earlier conversion has left."""
+    """Return a description of the files that an earlier conversion has left."""
     from mammo_plugins.io import JsonError, read_json
 
     try:
@@ -198,11 +198,11 @@ def _found(summary: Path) -> str:
 
 
 def run(converter: 'Converter', args: argparse.Namespace) -> None:
-    """Convert.
+    """Convert a data set.
 
     Args:
-        converter (Converter): Of the data set.
-        args (Namespace): Of its command.
+        converter (Converter): Converter of the data set.
+        args (Namespace): Arguments of its command.
     """
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Errors of users, told in one line."""
+"""One-line messages for users' errors."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ def refuse(message: str) -> NoReturn:
 
 
 def user_error_types() -> tuple[type[Exception], ...]:
-    """Return the errors whose text is for users."""
+    """Return the types of errors whose text is meant for users."""
     from mammo_plugins.apis.config_loading import ConfigError
     from mammo_plugins.engine.checkpoint import CheckpointError
     from mammo_plugins.engine.hooks import DivergenceError
@@ -43,19 +43,19 @@ def user_error_types() -> tuple[type[Exception], ...]:
 
 @contextmanager
 def user_errors(args: argparse.Namespace | None = None) -> Iterator[None]:
-    """Turn errors that a user can mend into one message and exit status 2.
+    """Turn errors that a user can fix into one message and exit status 2.
 
-    Signals stop the command as :func:`~mammo_plugins.stopping.stoppable` says.
+    Signals stop the command as in :func:`~mammo_plugins.stopping.stoppable`.
 
     Args:
-        args (Namespace, optional): Of the command. With ``--cfg-options`` among them an
-            error that nobody has foreseen is one message too, which tells them; its
-            traceback goes to ``error.log`` of the output folder.
+        args (Namespace, optional): Arguments of the command. If they contain
+            ``--cfg-options``, an unexpected error also becomes one message, which lists
+            these options; its traceback goes to ``error.log`` in the output folder.
     """
     from mammo_plugins.printable import printable_output
     from mammo_plugins.stopping import stoppable
 
-    # a log that cannot be written on a full disk says so once, in the error itself
+    # a log that cannot be written to a full disk is reported once, by the error itself
     raised, logging.raiseExceptions = logging.raiseExceptions, False
     try:
         with printable_output(), _told_errors(args), stoppable():
@@ -76,7 +76,7 @@ def _told_errors(args: argparse.Namespace | None) -> Iterator[None]:
         text = str(error)
         known = isinstance(error, kinds)
         if 'in DataLoader worker process' in text:
-            # arrives as text with a traceback, the error itself in the last line
+            # arrives as text with a traceback; the error itself is the last line
             name, _, text = text.strip().splitlines()[-1].partition(': ')
             known = name.rpartition('.')[2] in {
                 e.__name__
@@ -86,7 +86,7 @@ def _told_errors(args: argparse.Namespace | None) -> Iterator[None]:
             refuse(text)
         if file_error(error):
             if not error.filename and args is not None:
-                error.filename = _output_of(args)  # a full disk does not tell the file
+                error.filename = _output_of(args)  # a full disk's error has no file name
             refuse(file_error(error))
         if isinstance(error, KeyError) and 'registry' in str(error):
             refuse(error.args[0])
@@ -97,7 +97,7 @@ def _told_errors(args: argparse.Namespace | None) -> Iterator[None]:
 
 
 def _by_options(error: Exception, args: argparse.Namespace | None) -> str | None:
-    """Keep a traceback in a file and return what the run's options may be behind."""
+    """Save a traceback to a file; return a message if the run's options may be why."""
     from mammo_plugins.io import atomic_path
 
     options = getattr(args, 'cfg_options', None)
@@ -112,7 +112,7 @@ def _by_options(error: Exception, args: argparse.Namespace | None) -> str | None
     except OSError:
         return None
     text = (str(error).strip() or 'no text').splitlines()[-1]
-    # those that the error speaks of before the others
+    # options that the error mentions come first
     keys = sorted(options, key=lambda key: key.rpartition('.')[2] not in text)
     more = f' and {len(keys) - 8} more' if len(keys) > 8 else ''
     return (

@@ -1,6 +1,6 @@
-"""What arguments show of the package without importing it.
+"""Constants of the package that arguments show without importing it.
 
-``tests/test_cli/test_known.py`` holds each against the package.
+``tests/test_cli/test_known.py`` compares each of them with the package.
 """
 
 DENSITIES = ('A', 'B', 'C', 'D')

@@ -1,4 +1,4 @@
-"""Modules of mammo_plugins without the rest of the package."""
+"""Import modules of mammo_plugins without the rest of the package."""
 
 import sys
 from importlib import import_module
@@ -8,13 +8,13 @@ from types import ModuleType
 
 
 def light(name: str) -> ModuleType:
-    """Import a module of mammo_plugins that needs the standard library alone.
+    """Import a module of mammo_plugins that needs only the standard library.
 
-    Importing it by its name would run the package above it first, which imports
-    PyTorch. It is the module that the package has too, once that is imported.
+    An ordinary import would first run the parent package, which imports PyTorch. The
+    package uses the same module object when it is imported later.
 
     Args:
-        name (str): Below ``mammo_plugins``, such as 'io.limits'.
+        name (str): Name below ``mammo_plugins``, such as 'io.limits'.
     """
     full = f'mammo_plugins.{name}'
     if 'mammo_plugins' in sys.modules or full in sys.modules:

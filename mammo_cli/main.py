@@ -1,4 +1,4 @@
-"""The commands, by what they are for, and the way from a word to one."""
+"""The commands, grouped by purpose, and the lookup of a command by name."""
 
 import argparse
 import difflib
@@ -58,12 +58,12 @@ EXAMPLE = 'mammo train mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.
 
 
 def module_of(name: str) -> ModuleType:
-    """Return the module of a command, or of a family of them such as ``convert``."""
+    """Return the module of a command, or of a group of commands such as ``convert``."""
     return import_module(f'mammo_cli.commands.{name.replace("-", "_")}')
 
 
 def every_command() -> dict[str, Command]:
-    """Return all commands by what they are called by, such as 'convert rsna'."""
+    """Return all commands by name, such as 'convert rsna'."""
     found = {}
     for name in NAMES:
         module = module_of(name)
@@ -76,13 +76,13 @@ def every_command() -> dict[str, Command]:
 
 
 def find(words: Sequence[str]) -> tuple[Command, str, list[str]]:
-    """Return the command that words begin with, its name, and what follows.
+    """Return the command at the start of the words, its name, and the other words.
 
     Raises:
-        SystemExit: If there is none, or help is asked for.
+        SystemExit: If there is no such command, or help is requested.
     """
     name, *rest = words or ['']
-    if name.startswith('tools/'):  # as ablations and preparations name it
+    if name.startswith('tools/'):  # the form used by ablations and their preparation
         name, *rest = [
             *next(
                 (
@@ -108,7 +108,7 @@ def find(words: Sequence[str]) -> tuple[Command, str, list[str]]:
 def _no_command(
     typed: str, word: str, known: Iterable[str], overview: Callable[[], str]
 ) -> NoReturn:
-    """Give help, or say what is wrong with a word that is no command."""
+    """Print help, or the error for a word that is not a command."""
     if word in ('-h', '--help'):
         show(overview())
         sys.exit()
@@ -144,7 +144,7 @@ def _overview() -> str:
 
 
 def first_line(module: ModuleType) -> str:
-    """Return what a command does, in one line."""
+    """Return the one-line description of a command."""
     return module.__doc__.splitlines()[0]
 
 
@@ -152,10 +152,10 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run ``mammo``.
 
     Args:
-        words (Sequence[str], optional): What follows it. Defaults to the process's.
+        words (Sequence[str], optional): Arguments. Defaults to those of the process.
 
     Raises:
-        SystemExit: Unless all went well.
+        SystemExit: Unless the command succeeds.
     """
     if '_ARGCOMPLETE' in os.environ:
         _complete()
@@ -165,17 +165,17 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def tool(name: str) -> None:
-    """Run the command that a script of ``tools/`` is.
+    """Run the command of a script in ``tools/``.
 
     Args:
-        name (str): As of :func:`every_command`.
+        name (str): As in :func:`every_command`.
     """
     one, _, _ = find(name.split())
     one.start(sys.argv[1:], f'python {one.tool}')
 
 
 def _complete() -> None:
-    """Tell a shell what may follow, if argcomplete is installed."""
+    """Answer a shell's request for completion, if argcomplete is installed."""
     try:
         import argcomplete
     except ImportError:
@@ -184,7 +184,7 @@ def _complete() -> None:
 
 
 def whole_parser() -> argparse.ArgumentParser:
-    """Return one parser of all commands."""
+    """Return one parser for all commands."""
     parser = argparse.ArgumentParser('mammo')
     inner = {'': parser.add_subparsers()}
     for name, one in every_command().items():

@@ -1,4 +1,4 @@
-"""From the arguments of a training or a test to its config."""
+"""Build the config of a training or test run from its arguments."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse launchers that cannot be."""
+    """Refuse impossible launchers."""
     if args.gpus is None:
         return
     if args.gpus < 1:
@@ -25,23 +25,23 @@ def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
 
 
 def launched(args: argparse.Namespace) -> bool:
-    """Return whether this process is a run's own, not the one that is to start them."""
-    # one needs no launcher, and openmim asks for one where there is no GPU
+    """Return whether this process is one of the run's own and not their launcher."""
+    # a single process needs no launcher; openmim requests one if there is no GPU
     if args.gpus in (None, 1):
         return True
-    # torchrun sets it for those that it starts
+    # torchrun sets this for the processes that it starts
     return 'TORCHELASTIC_RUN_ID' in os.environ
 
 
 def launch(command: str, args: argparse.Namespace) -> NoReturn:
-    """Become the launcher of ``args.gpus`` processes of this machine.
+    """Turn this process into the launcher of ``args.gpus`` processes on this machine.
 
     Args:
-        command (str): What each process runs, 'train' or 'test'.
-        args (Namespace): Of this process; ``args.words`` is passed on.
+        command (str): Command of each process, 'train' or 'test'.
+        args (Namespace): Arguments of this process; ``args.words`` is passed on.
     """
     root = light('shipped').repository()
-    if root:  # as the scripts do
+    if root:  # like the scripts
         os.environ['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
     sys.stdout.flush()
     os.execv(
@@ -63,10 +63,10 @@ def launch(command: str, args: argparse.Namespace) -> NoReturn:
 
 
 def prepare_run(args: argparse.Namespace) -> 'Config':
-    """Make the config of a training or test run from its arguments.
+    """Build the config of a training or test run from its arguments.
 
     Args:
-        args (Namespace): Of a parser with :func:`add_run_arguments` and a
+        args (Namespace): Arguments of a parser with :func:`add_run_arguments` and a
             ``config``.
     """
     import torch
@@ -116,25 +116,25 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
 
 
 def fit_loaders(cfg: 'Config') -> None:
-    """Set what data loaders need on this machine; what a config sets stays.
+    """Set data loader options for this machine, unless the config sets them.
 
-    Memory is pinned where there is a GPU, to which it is then copied without a detour.
+    With a GPU, memory is pinned, so that it can be copied to the GPU directly.
     """
     import torch
 
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader') or {}
         if loader.get('num_workers') == 0:
-            loader.persistent_workers = False  # there are none to keep
+            loader.persistent_workers = False  # there are no workers to keep
         if loader and torch.cuda.is_available():
             loader.setdefault('pin_memory', True)
 
 
 def check_device(device: str | None) -> None:
-    """End the command for a GPU that is not there.
+    """End the command if the requested GPU does not exist.
 
     Args:
-        device (str, optional): As the user gave it.
+        device (str, optional): The device that the user has given.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What the commands that make synthetic images share."""
+"""Common options and output of the commands that create synthetic images."""
 
 import argparse
 from collections import Counter
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def add_synthesis_arguments(
     arguments: argparse.ArgumentParser, count: str, preview: str
 ) -> None:
-    """Add the options of every synthesis.
+    """Add the options that all synthesis commands share.
 
     Args:
-        arguments (argparse.ArgumentParser): Where to.
+        arguments (argparse.ArgumentParser): Parser to add them to.
         count (str): Help of ``--count``.
-        preview (str): What a preview looks like.
+        preview (str): Description of a preview.
     """
     arguments.add_argument(
         '--out', required=True, metavar='DIR', help='data root to write'
@@ -52,12 +52,12 @@ def check_synthesis_arguments(
 
 
 def write_preview(rows: Sequence[Sequence['Panel']], ann_file: str, out: Path) -> None:
-    """Draw ``OUT/preview.png`` and say so.
+    """Draw ``OUT/preview.png`` and report it.
 
     Args:
-        rows (Sequence[Sequence[Panel]]): Of
+        rows (Sequence[Sequence[Panel]]): Rows for
             :func:`~mammo_plugins.visualization.synthesis.plot_panels`.
-        ann_file (str): Names the data in the error.
+        ann_file (str): Annotation file, to name the data in the error.
         out (Path): The folder.
 
     Raises:
@@ -73,10 +73,10 @@ def write_preview(rows: Sequence[Sequence['Panel']], ann_file: str, out: Path) -
 
 
 def report(counts: Counter, out: Path) -> None:
-    """Say what was written.
+    """Report what was written.
 
     Args:
-        counts (Counter): Numbers by what they are of.
+        counts (Counter): Numbers by kind.
         out (Path): The folder.
     """
     print(', '.join(f'{count} {what}' for what, count in counts.items()))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Evaluate on N GPUs of this machine, or with N processes where there are none.
+# Evaluate on N GPUs of this machine, or with N processes if there are none.
 # Usage: tools/dist_test.sh CONFIG CHECKPOINT N [options of tools/test.py]
-# A free port is taken unless PORT says one.
+# A free port is used unless PORT is set.
 # Several machines: set NNODES, NODE_RANK, MASTER_ADDR and PORT.
 set -euo pipefail
 . "$(dirname "$0")/misc/launch.sh"

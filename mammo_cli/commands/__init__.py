@@ -1,1 +1,1 @@
-"""One module a command, called as it is; ``COMMAND`` in it says all of it."""
+"""One module per command, with its name; ``COMMAND`` in the module defines it."""

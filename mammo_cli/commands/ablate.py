@@ -36,7 +36,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train, test, write."""
+    """Train, test and write the tables."""
     from mammo_plugins.apis.ablation import check_ablation, plan, train_all
     from mammo_plugins.apis.ablation_tables import read_document, write_tables
     from mammo_plugins.apis.config_loading import load_config
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         seeds = args.seeds or list(cfg.seeds)
         runs = plan(cfg, seeds, args.rows)
         if args.update_docs:
-            read_document(cfg)  # before hours of work
+            read_document(cfg)  # reports errors before hours of work
         if not args.tables_only:
             train_all(runs, cfg, args.jobs)
         write_tables(

@@ -28,7 +28,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse nothing to do."""
+    """Refuse numbers of samples or repeats below one."""
     if args.samples < 1 or args.repeats < 1:
         refuse('--samples, --repeats: expected at least 1')
 

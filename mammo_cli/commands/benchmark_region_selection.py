@@ -10,7 +10,7 @@ from mammo_cli.command import Command
 if TYPE_CHECKING:
     import numpy as np
 
-STRIDE = 32  # of the network whose last layer Grad-CAM looks at
+STRIDE = 32  # of the network whose last layer Grad-CAM uses
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse sizes that cannot be."""
+    """Refuse impossible sizes."""
     if min(args.region) < 1 or args.repeats < 1:
         parser.error('--region and --repeats must be at least 1')
     if args.region[0] > args.size[0] or args.region[1] > args.size[1]:

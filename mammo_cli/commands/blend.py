@@ -17,7 +17,7 @@ from mammo_cli.synthetic_images import (
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-BLENDED = 200  # images that Lin et al. make of INbreast
+BLENDED = 200  # images that Lin et al. create from INbreast
 SOLVING = ('poisson', 'mixed_gradients')  # options that blend without a generator
 
 
@@ -57,7 +57,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse two ways of blending at once."""
+    """Refuse two blending methods at once."""
     check_synthesis_arguments(parser, args)
     solving = [name for name in SOLVING if getattr(args, name)]
     if solving and (args.checkpoint or len(solving) > 1):
@@ -69,7 +69,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Blend, if the config is one for it."""
+    """Blend, if the config is for blending."""
     from mammo_plugins.apis import makes_blended_images
     from mammo_plugins.apis.config_loading import ConfigError, load_config
 
@@ -128,7 +128,7 @@ def blend(args: argparse.Namespace, cfg: 'Config') -> None:
     if not args.preview:
         report(images.write(args.count or BLENDED, by, method), out)
         return
-    torch.manual_seed(args.seed)  # of generators of whole images
+    torch.manual_seed(args.seed)  # for generators of whole images
     whole = not solving and makes_whole_images(cfg)
     shown = {method: (None if whole else images.paste, by)}
     shown.update({title: (images.paste, each) for title, each in solved.values()})
@@ -138,7 +138,7 @@ def blend(args: argparse.Namespace, cfg: 'Config') -> None:
         others = BlendedImages(*loaded_normals(other), out, args.seed)
         pasting = None if makes_whole_images(other) else others.paste
         title, path = Path(config).stem, Path(checkpoint).resolve()
-        # of one config may be several trainings, of one training several checkpoints
+        # one config may have several trainings, and one training several checkpoints
         if stems.count(title) > 1:
             title = path.parent.name
         if title in shown:

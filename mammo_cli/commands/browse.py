@@ -45,7 +45,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse no samples."""
+    """Refuse a number of samples below one."""
     if args.show_number < 1:
         refuse(f'--show-number {args.show_number}: expected at least 1')
 

@@ -9,7 +9,7 @@ from mammo_cli.command import Command, show
 from mammo_cli.errors import refuse, user_errors
 from mammo_cli.light import light
 
-ENDINGS = ('.py', '.json', '.yml', '.yaml')  # that MMEngine writes and reads
+ENDINGS = ('.py', '.json', '.yml', '.yaml')  # formats that MMEngine reads and writes
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse endings that no config has, and options of no config."""
+    """Refuse unknown file endings, and options without a config."""
     if args.save_path and Path(args.save_path).suffix not in ENDINGS:
         refuse(
             f'--save-path {args.save_path}: expected a name that ends in '
@@ -35,7 +35,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """List or print."""
+    """List the configs, or print one."""
     if args.config is None:
         try:
             show(shipped_list())
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def shipped_list() -> str:
-    """Return what is shipped, by paper, a line each."""
+    """Return the list of shipped configs, by paper, one line each."""
     shipped = light('shipped')
     papers, lines = shipped.papers(), []
     configs = shipped.shipped_configs()

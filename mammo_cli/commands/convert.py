@@ -94,7 +94,7 @@ COMMANDS = {name: data_set.command() for name, data_set in DATA_SETS.items()}
 
 
 def overview() -> str:
-    """Return what ``mammo convert --help`` says."""
+    """Return the text of ``mammo convert --help``."""
     width = max(map(len, DATA_SETS))
     return '\n'.join(
         [

@@ -37,7 +37,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse no jobs."""
+    """Refuse a number of jobs below one."""
     if args.jobs < 1:
         parser.error(f'--jobs {args.jobs}: expected at least 1')
 

@@ -20,7 +20,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make exams, train, evaluate, infer."""
+    """Create exams, train, evaluate and infer."""
     from mammo_plugins.stopping import stoppable
 
     repository = light('shipped').repository()
@@ -31,11 +31,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 class Demo:
-    """The steps, one command after another, and what they found.
+    """The steps of the demo, one command after another, and their results.
 
     Args:
-        repository (Path, optional): Where data and results go, and scripts and configs
-            are. Without it all goes where the user is, by the installed package.
+        repository (Path, optional): Folder of the scripts and configs, and for data and
+            results. Without it, the demo uses the installed package and writes to the
+            current folder.
     """
 
     def __init__(self, repository: Path | None) -> None:
@@ -43,8 +44,8 @@ class Demo:
         self.root = repository or Path.cwd()
 
     def make_all(self) -> None:
-        """Take all steps."""
-        # one core trains, the other loads images: two threads would be in its way
+        """Run all steps."""
+        # one core trains and the other loads images: a second thread would disturb it
         os.environ.setdefault('OMP_NUM_THREADS', '1')
         start = time.time()
         self.step(
@@ -102,11 +103,11 @@ class Demo:
         self.report(time.time() - start)
 
     def config(self, name: str) -> str:
-        """Return what a user types for a shipped config."""
+        """Return the name of a shipped config, as the user types it."""
         return f'configs/{name}' if self.repository else f'mammo_plugins::{name}'
 
     def step(self, title: str, name: str, *words: str) -> None:
-        """Run a command, saying what a user would type; stop if it fails."""
+        """Print a command as the user would type it, and run it; stop if it fails."""
         from mammo_cli.main import find
         from mammo_plugins.stopping import run_child
 
@@ -137,13 +138,13 @@ class Demo:
         return f'{work_dir}/{Path(latest_checkpoint(self.root / work_dir)).name}'
 
     def read(self, name: str) -> dict:
-        """Return what a JSON file holds."""
+        """Return the content of a JSON file."""
         from mammo_plugins.io import read_json
 
         return read_json(self.root / name)
 
     def score_at_one_false_positive(self) -> float:
-        """Return the score of MommiNet-v2's boxes at one false positive an image."""
+        """Return the score of MommiNet-v2's boxes at one false positive per image."""
         froc = self.read(f'{TRI_VIEW_WORK}/test/froc.json')
         return next(
             point['threshold']
@@ -152,7 +153,7 @@ class Demo:
         )
 
     def report(self, seconds: float) -> None:
-        """Print where everything is, and the main figures side by side."""
+        """Print the location of all results, and the main figures side by side."""
         single, tri_view = (
             self.read(f'{work_dir}/test/froc.json')['operating_points']
             for work_dir in (SINGLE_WORK, TRI_VIEW_WORK)

@@ -15,7 +15,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    # without the package above it, which may not import, as is to be told
+    # without its parent package, which may fail to import: that is to be reported
     return light('doctor').report(args.json)
 
 

@@ -19,7 +19,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Build, predict, report."""
+    """Build the model, predict, and report."""
     import torch
     from mmengine.dataset import pseudo_collate
 

@@ -25,7 +25,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse no draws."""
+    """Refuse a number of draws below one."""
     if args.draws < 1:
         parser.error(f'--draws {args.draws}: expected at least 1')
 

@@ -111,7 +111,7 @@ def _add_archive_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse scores and parts that cannot be."""
+    """Refuse impossible scores and parts."""
     if not 0 <= args.score_thr <= 1:
         refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
     if bool(args.path) == bool(args.index):
@@ -154,7 +154,7 @@ def _is_score(text: str) -> bool:
 
 
 def check_output(out: str) -> None:
-    """End the command if its folder cannot be written to, before the work."""
+    """End the command before the work starts if its folder is not writable."""
     from mammo_plugins.io import atomic_path
 
     try:
@@ -177,7 +177,7 @@ def make_inferencer(
     calibration: str | None = None,
     precision: str = 'fp32',
 ) -> 'ExamInferencer':
-    """Return a model that is ready for exams; the arguments are the command's."""
+    """Return the model's inferencer; the arguments are those of the command."""
     from mammo_plugins.apis import ExamInferencer, NippleLocator
     from mammo_plugins.apis.config_loading import load_config
 
@@ -199,7 +199,7 @@ def make_inferencer(
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read, predict, write, tell."""
+    """Read, predict, write, and report."""
     with user_errors(args):
         check_device(args.device)
         check_output(args.out)
@@ -224,7 +224,7 @@ def run(args: argparse.Namespace) -> None:
             )
         )
     exams, skipped = report(result, args.out, args.figures != 'none')
-    if not exams and args.num_parts == 1:  # a part of few exams may have none
+    if not exams and args.num_parts == 1:  # a part of a small index may have none
         raise SystemExit(
             f'error: {args.index or " ".join(args.path)}: no exam that can be used; '
             + ('the reasons are above' if skipped else 'there are no files')
@@ -253,10 +253,10 @@ def _of_index(make: Callable[[], 'ExamInferencer'], args: argparse.Namespace) ->
 
 
 def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
-    """Print what was done, what is doubtful and what was left out.
+    """Print a summary, with doubtful cases and everything that was left out.
 
     Args:
-        result (dict): Of an :class:`~mammo_plugins.apis.ExamInferencer`.
+        result (dict): From an :class:`~mammo_plugins.apis.ExamInferencer`.
         out (str): The folder with the results.
         pictures (bool): Whether there may be pictures. Defaults to True.
 
@@ -307,7 +307,7 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
 
 
 class _Recalled:
-    """Which exams are recalled: each of a few, the number of many."""
+    """Recalled exams, listed if they are few and counted if they are many."""
 
     few = 20
 
@@ -345,7 +345,7 @@ class _Recalled:
 
 
 class _Names:
-    """The first few of what may be millions, and how many there are."""
+    """The first few of possibly millions of names, and their number."""
 
     def __init__(self) -> None:
         self.first: list[str] = []

@@ -56,7 +56,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be; find the data root."""
+    """Refuse impossible values; find the data root."""
     if args.max_size < known.SMALLEST_LESION:
         parser.error(
             f'--max-size {args.max_size}: expected at least {known.SMALLEST_LESION}'
@@ -70,7 +70,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Cut and write."""
+    """Cut lesions out and write the bank."""
     from mammo_plugins.apis.lesion_cutting import write_bank
     from mammo_plugins.structures import ImageRoots
 

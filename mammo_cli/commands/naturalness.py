@@ -47,7 +47,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be."""
+    """Refuse impossible values."""
     if not 0 <= args.beta <= 1 or args.context <= 0 or args.epochs < 1:
         parser.error('--beta: from 0 to 1, --context: above 0, --epochs: 1 or more')
     if bool(args.saliency) == bool(args.generator):
@@ -64,7 +64,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure each way and print a table."""
+    """Measure each method and print a table."""
     from mammo_plugins.apis import trained_model_of
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.naturalness import draws_of_blends, draws_of_stages, report

@@ -56,14 +56,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Tell the paths apart."""
+    """Assign the paths to their arguments; refuse a wrong number of paths."""
     if len(args.paths) != (1 if args.contour else 3):
         parser.error('expected CONFIG CHECKPOINT ANN_FILE, or --contour and ANN_FILE')
     *args.detector, args.ann_file = args.paths
 
 
 def run(args: argparse.Namespace) -> None:
-    """Find and write."""
+    """Find the nipples and write the file."""
     from mammo_plugins.apis import NippleLocator
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.nipple_filling import fill_file

@@ -38,7 +38,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def choose(dataset, number: int, seed: int) -> list:
-    """Return indices of asymmetric pairs, each of another exam, in their order."""
+    """Return sorted indices of asymmetric pairs, each from a different exam."""
     import numpy as np
 
     of_exam = {}

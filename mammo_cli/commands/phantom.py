@@ -100,7 +100,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be."""
+    """Refuse impossible values."""
     for name, low in (('exams', 1), ('seed', 0), ('workers', 1)):
         if getattr(args, name) < low:
             parser.error(
@@ -124,7 +124,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def config_of(args: argparse.Namespace) -> 'PhantomDatasetConfig':
-    """Return what the arguments ask for."""
+    """Return the data set's config from the arguments."""
     from mammo_plugins.phantom import PhantomConfig, PhantomDatasetConfig
 
     try:
@@ -144,7 +144,7 @@ def config_of(args: argparse.Namespace) -> 'PhantomDatasetConfig':
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make it."""
+    """Create the data set."""
     from tqdm import tqdm
 
     from mammo_plugins.io import file_error

@@ -19,7 +19,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Predict, count, print."""
+    """Predict, count, and print."""
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.phantom_false_positives import report
 

@@ -34,7 +34,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be; name the runs."""
+    """Refuse impossible values; name the runs."""
     if args.labels and len(args.labels) != len(args.files):
         parser.error(f'--labels: got {len(args.labels)} for {len(args.files)} files')
     args.labels = args.labels or default_labels(args.files)
@@ -45,13 +45,13 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def default_labels(files: Sequence[str]) -> list[str]:
-    """Name runs by folder, or by path where folders have the same name."""
+    """Name runs by folder, or by path if folders have the same name."""
     names = [Path(file).resolve().parent.name for file in files]
     return names if len(set(names)) == len(names) else list(map(str, files))
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draw, and print the table."""
+    """Draw the figure and print the table."""
     from mammo_plugins.apis.config_loading import ConfigError
     from mammo_plugins.evaluation.functional import format_table, read_froc
     from mammo_plugins.evaluation.functional.froc_report import different_data
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
             }
             warnings = different_data(summaries)
             plot_froc(summaries, args.out, log_x=args.log, max_fppi=args.max_fppi)
-        except ValueError as error:  # which these functions, used alone, raise
+        except ValueError as error:  # these functions raise it for any caller
             raise ConfigError(str(error)) from None
         print(format_table(summaries))
         for summary in {s['rule']: s for s in summaries.values()}.values():

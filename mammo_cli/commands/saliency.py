@@ -33,7 +33,7 @@ def add_saliency_class(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Look and write."""
+    """Compute and write the saliency maps."""
     from mammo_plugins.apis import trained_model_of, training_saliency
     from mammo_plugins.apis.config_loading import load_config
 

@@ -16,7 +16,7 @@ from mammo_cli.synthetic_images import (
 
 from .saliency import add_saliency_class
 
-# stages left out, and what is then left of the method
+# options that leave stages out, and the remaining stages of the method
 WAYS = {
     frozenset(['fourier', 'soft-mask']): 'CutMix',
     frozenset(['soft-mask']): '+ Fourier',
@@ -65,7 +65,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         default=[],
         help='stages to leave out, as in table 2 of the paper',
     )
-    # what other commands do now is told apart from what never was
+    # options that have moved to other commands are distinguished from unknown ones
     for option in ('--saliency-only', '--poisson', '--mixed-gradients'):
         arguments.add_argument(option, action='store_true', help=argparse.SUPPRESS)
 
@@ -88,7 +88,7 @@ def add_beta_and_context(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be, or is another command."""
+    """Refuse impossible values, and options of other commands."""
     if args.saliency_only:
         parser.error(
             '--saliency-only: is a command of its own, python '

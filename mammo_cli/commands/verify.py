@@ -50,7 +50,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be; find the annotation files."""
+    """Refuse impossible values; find the annotation files."""
     if args.workers < 1:
         parser.error(f'--workers: {args.workers}: expected 1 or more')
     if args.data_root and not args.data_root.is_dir():

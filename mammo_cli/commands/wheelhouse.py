@@ -6,12 +6,12 @@ from mammo_cli.command import Command
 from mammo_cli.errors import refuse
 from mammo_cli.light import light
 
-# it needs neither PyTorch nor the package, which may not import
+# needs neither PyTorch nor the package, which may fail to import
 wheelhouse = light('wheelhouse')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make the folder."""
+    """Create the folder."""
     try:
         wheelhouse.run(args)
     except wheelhouse.WheelhouseError as error:

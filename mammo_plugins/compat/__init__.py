@@ -1,4 +1,4 @@
-"""What makes the libraries below us work, and be quiet, as they were installed."""
+"""Make the libraries below us work as installed, without needless output."""
 
 from mammo_plugins.compat.config_names import serve_config_names
 from mammo_plugins.compat.mmcv_ops import (

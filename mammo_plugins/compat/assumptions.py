@@ -1,4 +1,4 @@
-"""What can be assumed of a library below us, and whether it still holds."""
+"""Assumptions about the libraries below us, and checks whether they still hold."""
 
 import hashlib
 import inspect
@@ -21,9 +21,9 @@ def _classes(owner: Any) -> tuple:
 
 
 def _find(target: str) -> Any:
-    """Return what 'module:Class.attribute' names, an absent object if there is none.
+    """Return the object named by 'module:Class.attribute', or an absent object.
 
-    An attribute that only objects of the class have is found by its assignment.
+    An attribute that only instances of the class have is found by its assignment.
     """
     place, _, path = target.partition(':')
     try:
@@ -48,14 +48,14 @@ def _find(target: str) -> Any:
 
 
 def body_digest(function: Callable) -> str:
-    """Return what stays the same until a function does something else.
+    """Return a digest of a function's code, which changes if the function changes.
 
     Args:
-        function (Callable): Written in Python.
+        function (Callable): A function written in Python.
 
     Returns:
-        str: 12 hexadecimal digits, of its source without docstring, comments, blank
-        lines and indentation.
+        str: 12 hexadecimal digits, computed from its source without docstring, comments,
+        blank lines and indentation.
     """
     lines = textwrap.dedent(inspect.getsource(inspect.unwrap(function))).splitlines()
     definition = parse('\n'.join(lines)).body[0]
@@ -77,7 +77,7 @@ def _mentioned(code: CodeType) -> set[str]:
 
 @dataclass(frozen=True)
 class Exists:
-    """It is there; also an attribute that objects get when they are built."""
+    """A name exists, possibly as an attribute that only instances have."""
 
     says = 'is there'
 
@@ -117,7 +117,7 @@ class Uses:
 
 @dataclass(frozen=True)
 class Body:
-    """A function is, word for word, the one that ours was written after."""
+    """A function is unchanged from the version that our code was written for."""
 
     digest: str
     says = 'is as it was'
@@ -129,13 +129,13 @@ class Body:
 
 @dataclass(frozen=True)
 class Assumption:
-    """Something private or changeable that we lean on.
+    """Something private or changeable that we rely on.
 
     Attributes:
-        name: What it is about, in a few words.
-        leans: By 'module:Class.attribute', what holds of it.
-        files: Of ours that lean on it, below ``mammo_plugins``, or ``mammo_cli/...``.
-        why: What for, and what would be wrong if it did not hold.
+        name: Subject in a few words.
+        leans: Conditions, by 'module:Class.attribute'.
+        files: Our files that rely on it, below ``mammo_plugins``, or ``mammo_cli/...``.
+        why: Its purpose, and the consequences if it does not hold.
     """
 
     name: str
@@ -144,11 +144,12 @@ class Assumption:
     why: str
 
     def faults(self) -> list[tuple[str, bool]]:
-        """Check it.
+        """Check all conditions.
 
         Returns:
-            list: Of each part that does not hold, what is wrong and where to mend, and
-            whether something is bound to fail; a changed body only has to be read.
+            list: For each condition that does not hold, what is wrong and where to fix
+            it, and whether something is certain to fail. A changed body only needs to
+            be reviewed.
         """
         found = []
         for target, check in self.leans.items():

@@ -1,27 +1,27 @@
-"""``mammo_plugins::`` names of configs, wherever MMEngine takes such names.
+"""``mammo_plugins::`` names of configs, wherever MMEngine accepts such names.
 
-MMEngine knows by a list which packages ship configs, and takes names with a folder
-alone. With :func:`serve_config_names` a config anywhere can say
-``_base_ = 'mammo_plugins::mamminet_v2.py'``, and ``mmengine.hub.get_config`` takes the
-same names, with or without ``.py``.
+MMEngine has a fixed list of packages that ship configs, and accepts only names with a
+folder. With :func:`serve_config_names`, any config can set
+``_base_ = 'mammo_plugins::mamminet_v2.py'``, and ``mmengine.hub.get_config`` accepts
+the same names, with or without ``.py``.
 """
 
 import functools
 import sys
 
 PACKAGE = 'mammo_plugins'
-# each has looked the function up by name
+# each of these modules has imported the function by name
 _USERS = ('mmengine.config.utils', 'mmengine.config.config', 'mmengine.hub.hub')
 
 
 def serve_config_names() -> None:
-    """Let MMEngine find the configs of this package; again changes nothing.
+    """Let MMEngine find the configs of this package; repeated calls change nothing.
 
-    What is inherited of ours is as if it lay beside the heir: no scope is written into
-    it, as MMEngine does for a base of another package. It would be in the way of what
-    is merged by name, and ``default_scope`` stands in our configs.
+    Our configs are inherited like files next to the child config: no scope is written
+    into them, as MMEngine does for a base of another package. The scope would interfere
+    with merging by name, and our configs set ``default_scope``.
     """
-    # not above: it is imported with the guard of optional packages in place
+    # not at the top: must be imported with the guard of optional packages in place
     from mmengine.config import Config, utils
 
     if PACKAGE in utils.MODULE2PACKAGE:

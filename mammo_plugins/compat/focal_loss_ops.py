@@ -16,9 +16,9 @@ from mammo_plugins.compat.precision import full_precision
 def _positives_and_factors(
     input: Tensor, target: Tensor, weight: Tensor, alpha: float
 ) -> tuple[Tensor, Tensor]:
-    """Which entries are positive, and what multiplies each entry; both (N, C).
+    """Return which entries are positive, and the factor of each entry; both (N, C).
 
-    A target that is no class, such as the background label C, makes all its row
+    A target that is not a class, such as the background label C, makes its entire row
     negative with weight 1.
     """
     num_classes = input.size(1)

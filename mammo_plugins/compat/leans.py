@@ -1,4 +1,4 @@
-"""What we lean on in the libraries below us, entry by entry; see :mod:`.upstream`."""
+"""List of everything that we rely on in the libraries below us; see :mod:`.upstream`."""
 
 from mammo_plugins.compat.assumptions import Assumption, Body, Exists, Takes, Uses
 

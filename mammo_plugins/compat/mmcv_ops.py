@@ -1,15 +1,15 @@
-"""Stand in for ``mmcv._ext`` where mmcv was installed without compiled operators.
+"""Replace ``mmcv._ext`` if mmcv was installed without compiled operators.
 
-``onedl-mmcv`` comes from PyPI as source; pip builds it in an isolated environment
-without torch and so leaves the compiled module ``mmcv._ext`` out. ``mmcv.ops``, and
-with it ``mmdet.models``, then cannot be imported. :func:`install_mmcv_ops` puts a
-module of that name in place. It serves the operators named in ``SERVED_OPS`` from
-torch and torchvision; any other operator can be imported, and raises
-``NotImplementedError`` with the cure when it is called. Compiled operators, where
-they load, are always used instead.
+``onedl-mmcv`` comes from PyPI as source. pip builds it in an isolated environment
+without torch and therefore leaves out the compiled module ``mmcv._ext``. ``mmcv.ops``,
+and with it ``mmdet.models``, then cannot be imported. :func:`install_mmcv_ops` installs
+a module of that name. It provides the operators named in ``SERVED_OPS`` through
+torch and torchvision. Any other operator can be imported, and raises
+``NotImplementedError`` with the cure when it is called. Compiled operators are
+always used instead if they load.
 
-The bridge imports neither torch nor mmcv before an operator is asked for, so
-importing ``mammo_plugins`` stays quick.
+The bridge imports neither torch nor mmcv before an operator is requested, so
+importing ``mammo_plugins`` stays fast.
 """
 
 import importlib
@@ -53,12 +53,12 @@ SERVED_OPS = MappingProxyType(
 
 @dataclass(frozen=True)
 class OpsStatus:
-    """What serves mmcv's operators in this process.
+    """Provider of mmcv's operators in this process.
 
     Attributes:
-        kind: 'compiled', 'bridged', or 'absent' when mmcv is not installed.
-        served: Names of the operators the bridge serves; empty unless 'bridged'.
-        reason: Why the compiled operators are not used; None when they are.
+        kind: 'compiled', 'bridged', or 'absent' if mmcv is not installed.
+        served: Names of the operators that the bridge provides; empty unless 'bridged'.
+        reason: Why the compiled operators are not used; None if they are.
     """
 
     kind: str
@@ -67,7 +67,7 @@ class OpsStatus:
 
 
 class BridgedExt(ModuleType):
-    """A module that has every operator name and serves those it can.
+    """A module that has every operator name and implements those that it can.
 
     Args:
         reason: Why the compiled module is not used, for the status report.
@@ -80,7 +80,7 @@ class BridgedExt(ModuleType):
         self._reason = reason
 
     def __getattr__(self, name: str) -> Callable:
-        # Names such as __path__ and __file__ are asked for by Python's own tools.
+        # Python's own tools request names such as __path__ and __file__.
         if name.startswith('_'):
             raise AttributeError(f'{EXT_NAME} has no attribute {name!r}')
         if name in SERVED_OPS:
@@ -93,7 +93,7 @@ class BridgedExt(ModuleType):
 
 
 def _unserved_op(name: str) -> Callable[..., NoReturn]:
-    """Make an operator that says what is missing and how to get it."""
+    """Create an operator that raises an error with its cure when it is called."""
 
     def unserved(*args, **kwargs) -> NoReturn:
         raise NotImplementedError(
@@ -107,7 +107,7 @@ def _unserved_op(name: str) -> Callable[..., NoReturn]:
 
 
 def _mmcv_path() -> list | None:
-    """Folders mmcv's modules are looked for in; None when mmcv is absent.
+    """Return the folders of mmcv's modules, or None if mmcv is absent.
 
     Does not import mmcv.
     """
@@ -120,25 +120,25 @@ def _mmcv_path() -> list | None:
 
 
 def install_mmcv_ops() -> str:
-    """Make ``mmcv.ops`` importable, with compiled operators where they load.
+    """Make ``mmcv.ops`` importable, with compiled operators if they load.
 
-    Safe to call more than once, and before or after mmcv, mmdet or mmpretrain were
+    Safe to call more than once, and before or after mmcv, mmdet or mmpretrain are
     imported: an import of ``mmcv.ops`` that failed earlier leaves nothing behind
     and succeeds when repeated.
 
     Returns:
-        What serves the operators: 'compiled', 'bridged', or 'absent' when mmcv is
+        Provider of the operators: 'compiled', 'bridged', or 'absent' if mmcv is
         not installed, in which case nothing is done.
 
     Warns:
-        RuntimeWarning: Compiled operators are there but do not load, as after an
+        RuntimeWarning: Compiled operators exist but do not load, for example after an
             upgrade of torch.
     """
     return mmcv_ops_status().kind
 
 
 def mmcv_ops_status() -> OpsStatus:
-    """Install the operators if need be and say what serves them.
+    """Install the operators if needed and return their provider.
 
     Returns:
         The status; see :func:`install_mmcv_ops` for the rules and the warning.
@@ -157,11 +157,11 @@ def mmcv_ops_status() -> OpsStatus:
 
 
 def _why_not_compiled(path: list) -> str | None:
-    """Import the compiled operators; say why that failed, None if it did not."""
+    """Import the compiled operators; return why that failed, or None if it did not."""
     if PathFinder.find_spec(EXT_NAME, path) is None:
         return 'mmcv was installed without compiled operators'
     try:
-        importlib.import_module('torch')  # loads the libraries the operators link to
+        importlib.import_module('torch')  # loads libraries that operators link to
         importlib.import_module(EXT_NAME)
     except (ImportError, OSError) as error:
         reason = f'the compiled operators do not load ({error})'

@@ -22,8 +22,8 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     Args:
         boxes: (N, 4), as (x1, y1, x2, y2).
         scores: (N, ).
-        iou_threshold: Boxes that overlap a better one by more than this go.
-        offset: 0, or 1 when x2 and y2 are the last pixel inside the box, so that
+        iou_threshold: Boxes that overlap a better one by more than this are removed.
+        offset: 0, or 1 if x2 and y2 are the last pixel inside the box, so that
             sides are (x2 - x1 + 1).
 
     Returns:
@@ -36,7 +36,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 
 def _iou_one_to_many(box: Tensor, boxes: Tensor, offset: int = 0) -> Tensor:
-    """Overlap of one box (4, ) with boxes (N, 4), shape (N, )."""
+    """Return the IoU of one box (4, ) with boxes (N, 4), shape (N, )."""
     top_left = torch.maximum(box[:2], boxes[:, :2])
     bottom_right = torch.minimum(box[2:], boxes[:, 2:])
     inter = (bottom_right - top_left + offset).clamp(min=0).prod(dim=1)
@@ -63,7 +63,7 @@ def softnms(
         dets: (N, 5) buffer; rows [0, K) receive boxes and their decayed scores.
         iou_threshold: Overlap from which the score decays; unused by 'gaussian'.
         sigma: Width of the gaussian decay.
-        min_score: Boxes whose score has fallen below this go.
+        min_score: Boxes whose score falls below this are removed.
         method: 0 naive (score becomes 0), 1 linear (times 1 - overlap), 2 gaussian
             (times exp(-overlap^2 / sigma)).
         offset: 0 or 1, as in :func:`nms`.
@@ -103,7 +103,7 @@ def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
         iou_threshold: Boxes that overlap a better one by this or more join it.
 
     Returns:
-        One list of indices a group: the surviving box, then the suppressed ones,
+        One list of indices per group: the surviving box, then the suppressed ones,
         best first.
     """
     dets = full_precision(dets)

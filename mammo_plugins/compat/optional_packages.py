@@ -1,18 +1,19 @@
-"""Optional packages that break mmdet or mmpretrain count as not installed for them.
+"""Hide optional packages from mmdet and mmpretrain if these would break on them.
 
-The libraries below us try to import dozens of packages that they can do without, and
-catch the ``ImportError`` of those that are absent. One that is there, but too new, too
-old or broken, may raise something else, or lack a name they subclass, and takes all
-of mmdet or mmpretrain with it: with ``transformers`` 5 ``import mmpretrain.models``
-ends in a ``TypeError``. :func:`guard_optional_packages` puts a finder in place by which
+The libraries below us try to import dozens of optional packages, and catch the
+``ImportError`` of those that are absent. An installed package that is too new, too
+old or broken may raise another error, or lack a class that they inherit. Then all
+of mmdet or mmpretrain fails to import: with ``transformers`` 5,
+``import mmpretrain.models`` ends in a ``TypeError``. :func:`guard_optional_packages`
+installs a finder with two effects:
 
-- what fails when a library below us imports it fails with ``ImportError``;
-- ``transformers`` is hidden from those that take names from it while they load, where
-  it lacks one that is taken for granted, gives another error, or gives no class where
-  one is inherited.
+- A package that fails when a library below us imports it fails with ``ImportError``.
+- ``transformers`` is hidden from modules that import names from it while they load, if
+  it lacks a name that is taken for granted, raises another error, or provides something
+  other than a class where one is inherited.
 
-Nothing is changed for other importers: the user's own ``import transformers`` gives
-the same modules, or the same error, as without us.
+Other importers are not affected: the user's own ``import transformers`` gives
+the same modules, or the same error, as without this package.
 """
 
 import ast
@@ -42,10 +43,10 @@ _left_out: dict[str, str] = {}
 
 
 def left_out() -> dict[str, str]:
-    """Return the optional packages that are left out so far.
+    """Return the optional packages that have been left out so far.
 
     Returns:
-        dict[str, str]: By import name, what went wrong with them.
+        dict[str, str]: Their errors, by import name.
     """
     return dict(_left_out)
 
@@ -56,7 +57,7 @@ def _note(package: str, error: Exception) -> None:
 
 
 class _Loader(importlib.abc.Loader):
-    """Executes a module by way of a function that is given its own loader."""
+    """Loader that executes a module through a function, which gets its own loader."""
 
     def __init__(self, loader: Any, execute: Callable) -> None:
         self._loader = loader
@@ -66,13 +67,13 @@ class _Loader(importlib.abc.Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        # who asks the module for its loader, as inspect does, finds its own
+        # code that reads the module's loader, such as inspect, finds the original one
         module.__spec__.loader = module.__loader__ = self._loader
         self._execute(self._loader, module)
 
 
 def _as_absent(package: str, loader: Any, module: ModuleType) -> None:
-    """Execute a module of an optional package; what it raises is an ImportError."""
+    """Execute a module of an optional package; turn any error into ImportError."""
     try:
         loader.exec_module(module)
     except ImportError:
@@ -86,10 +87,10 @@ def _as_absent(package: str, loader: Any, module: ModuleType) -> None:
 
 
 def _statements(module: ModuleType) -> Iterator[tuple[ast.ImportFrom, set[str]]]:
-    """Yield what a module and those below take from ``transformers``.
+    """Yield the imports from ``transformers`` in a module and its submodules.
 
     Yields:
-        tuple: An import statement, and the names that its file has classes inherit.
+        tuple: An import statement, and the names that classes in its file inherit.
     """
     file = Path(module.__spec__.origin)
     files = sorted(file.parent.rglob('*.py')) if file.stem == '__init__' else [file]
@@ -114,8 +115,8 @@ def _statements(module: ModuleType) -> Iterator[tuple[ast.ImportFrom, set[str]]]
 
 
 def _fault_of_transformers(module: ModuleType) -> Exception | None:
-    """Return why a module cannot be loaded beside ``transformers``, if it cannot."""
-    # mmpretrain takes for granted what the others expect to be absent
+    """Return why a module cannot be loaded with ``transformers``, or ``None``."""
+    # mmpretrain requires names that the other libraries treat as optional
     granted = module.__name__.partition('.')[0] == 'mmpretrain'
     if granted and not _dependency().WITH_MULTIMODAL:
         return None
@@ -141,13 +142,13 @@ def _fault_of_transformers(module: ModuleType) -> Exception | None:
 
 
 def _dependency() -> ModuleType:
-    """Return the module in which mmpretrain notes whether ``transformers`` is there."""
+    """Return the module where mmpretrain records if ``transformers`` is installed."""
     return importlib.import_module('mmpretrain.utils.dependency')
 
 
 @contextmanager
 def _no_transformers(library: str) -> Iterator[None]:
-    """Let ``transformers`` be as if not installed, imported before or not."""
+    """Hide ``transformers`` as if not installed, even if it was imported before."""
     theirs = {
         name: module
         for name, module in sys.modules.items()
@@ -168,19 +169,19 @@ def _no_transformers(library: str) -> Iterator[None]:
 
 
 def _with_or_without(loader: Any, module: ModuleType) -> None:
-    """Execute a module, without ``transformers`` where it cannot be with it."""
+    """Execute a module, without ``transformers`` if it cannot be loaded with it."""
     fault = _fault_of_transformers(module)
     if fault is None:
         loader.exec_module(module)
         return
-    if sys.modules.get('transformers', module) is not None:  # not hidden as it is
+    if sys.modules.get('transformers', module) is not None:  # not hidden already
         _note('transformers', fault)
     with _no_transformers(module.__name__.partition('.')[0]):
         loader.exec_module(module)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds what the other finders of files do, and wraps what may fail."""
+    """Finder that delegates to the other finders and wraps modules that may fail."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -202,7 +203,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def _upstream_imports() -> bool:
-    """Whether an import statement of a library below us is being carried out."""
+    """Return whether an import statement of a library below us is being executed."""
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename.startswith(
         '<frozen importlib'
@@ -213,6 +214,6 @@ def _upstream_imports() -> bool:
 
 
 def guard_optional_packages() -> None:
-    """Put the finder in place; calling this again changes nothing."""
+    """Install the finder; repeated calls change nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

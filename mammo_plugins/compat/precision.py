@@ -1,9 +1,9 @@
-"""The number format the bridged operators compute in."""
+"""Number format in which the bridged operators compute."""
 
 import torch
 from torch import Tensor
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """Half precision and integers as float32; float32 and float64 as they are."""
+    """Convert half precision and integers to float32; keep float32 and float64."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()

@@ -1,4 +1,4 @@
-"""One line that mmdet and mmpretrain print at import, and need not."""
+"""Suppress one needless line that mmdet and mmpretrain print at import."""
 
 import functools
 import logging
@@ -8,15 +8,15 @@ _LINE = 'Could not import OneDL'
 
 
 def silence_onedl_notice() -> None:
-    """Drop the line 'Could not import OneDL ...'; every other one is printed.
+    """Drop the line 'Could not import OneDL ...'; all other lines are printed.
 
     The forks of mmdet and mmpretrain offer data sets of a service, OneDL, whose client
-    hardly anybody has installed. They note its absence at DEBUG level, through
-    ``print_log`` without a logger, which prints whatever the level. What
-    ``mmengine.logging.print_log`` does is replaced for this line alone, at this level
-    alone. Calling this again changes nothing.
+    is rarely installed. They report its absence at DEBUG level, through
+    ``print_log`` without a logger, which prints regardless of the level.
+    ``mmengine.logging.print_log`` is replaced only for this line at this level.
+    Repeated calls change nothing.
     """
-    # not above: it is imported with the guard of optional packages in place
+    # not at the top: must be imported with the guard of optional packages in place
     from mmengine import logging as mmengine_logging
 
     inner = mmengine_logging.print_log

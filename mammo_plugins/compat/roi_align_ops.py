@@ -2,10 +2,10 @@
 
 He et al., Mask R-CNN, ICCV 2017. Each bin of a region is sampled bilinearly at
 ``sampling_ratio`` x ``sampling_ratio`` points (0: as many as the bin has pixels,
-rounded up) and the samples are averaged, or their maximum taken.
+rounded up). The result is the mean or the maximum of the samples.
 
-torchvision averages only. The maximum is taken over its finer grid: with every
-sample as a bin of its own, sampled once at its centre, the points are the same.
+torchvision only averages. The maximum is computed on a finer grid: if every sample is
+its own bin, sampled once at its centre, the points are the same.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def _average(
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """torchvision's RoIAlign, shape (K, C, *size)."""
+    """Return torchvision's RoIAlign, shape (K, C, *size)."""
     return torchvision.ops.roi_align(
         input, rois, size, spatial_scale, sampling_ratio, aligned
     )
@@ -43,8 +43,8 @@ def _average_gradient(
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """Gradient of :func:`_average` by its input, shape (N, C, H, W)."""
-    # what torchvision's own autograd calls; asking that would pool once more
+    """Return the gradient of :func:`_average` by its input, shape (N, C, H, W)."""
+    # called directly, since torchvision's autograd would pool again
     return torch.ops.torchvision._roi_align_backward(
         grad_output,
         rois,
@@ -63,13 +63,13 @@ def _by_sample_grid(
     sampling_ratio: int,
     aligned: bool,
 ) -> Iterator[tuple[Tensor, tuple[int, int]]]:
-    """Group regions by how many samples a bin gets down and across.
+    """Group regions by the number of samples per bin, vertically and horizontally.
 
     Yields:
         Indices of the regions, and (rows, columns) of samples in each bin. Aligned
-        regions of no height or width get no samples and are left out.
+        regions without height or width get no samples and are left out.
     """
-    # It cancels, but for the rounding, in which the number of samples must agree.
+    # It cancels except for rounding, in which the number of samples must agree.
     offset = 0.5 if aligned else 0.0
     corners = rois[:, 1:] * spatial_scale - offset
     extent = (corners[:, 2:] - corners[:, :2]).flip(1)
@@ -107,10 +107,10 @@ def roi_align_forward(
             the largest sample within its bin's grid of samples (the compiled operator
             keeps its position in the map), for :func:`roi_align_backward`.
         argmax_x: The same for the column.
-        aligned_height: Bins down.
-        aligned_width: Bins across.
+        aligned_height: Vertical number of bins.
+        aligned_width: Horizontal number of bins.
         spatial_scale: Pixels of ``input`` per unit of ``rois``.
-        sampling_ratio: Samples a bin along each side; 0 for one a pixel.
+        sampling_ratio: Samples per bin along each side; 0 for one per pixel.
         pool_mode: 0 maximum, 1 average.
         aligned: Whether pixel k is centred at k + 0.5; if not, at k, and regions are
             at least one pixel wide and high.
@@ -161,14 +161,14 @@ def roi_align_backward(
 
     Args:
         grad_output: (K, C, aligned_height, aligned_width).
-        rois: As in :func:`roi_align_forward`, like all that follow.
-        argmax_y: As :func:`roi_align_forward` left it.
-        argmax_x: As :func:`roi_align_forward` left it.
+        rois: As in :func:`roi_align_forward`, like all following arguments.
+        argmax_y: Output of :func:`roi_align_forward`.
+        argmax_x: Output of :func:`roi_align_forward`.
         grad_input: Buffer of zeros that receives the gradient.
-        aligned_height: Bins down.
-        aligned_width: Bins across.
+        aligned_height: Vertical number of bins.
+        aligned_width: Horizontal number of bins.
         spatial_scale: Pixels of ``input`` per unit of ``rois``.
-        sampling_ratio: Samples a bin along each side; 0 for one a pixel.
+        sampling_ratio: Samples per bin along each side; 0 for one per pixel.
         pool_mode: 0 maximum, 1 average.
         aligned: Whether pixel k is centred at k + 0.5.
     """

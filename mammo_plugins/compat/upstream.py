@@ -1,9 +1,9 @@
-"""All that leans on private or changeable parts of the libraries below us.
+"""Check our dependencies on private or changeable parts of the libraries below us.
 
-Each entry of :mod:`.leans` says what we lean on, where, why, and what is checked of it.
-``tests/test_compat/test_upstream.py`` checks every entry, and that nothing leans on
-more than is listed; ``mammo doctor`` checks them on the machine at hand. The page
-``docs/reference/upstream.md`` is made of this list::
+Each entry of :mod:`.leans` states what we rely on, where, why, and which checks it has.
+``tests/test_compat/test_upstream.py`` checks every entry, and that the code relies on
+nothing else. ``mammo doctor`` checks the entries on the user's machine. The page
+``docs/reference/upstream.md`` is generated from this list::
 
     python -m mammo_plugins.compat.upstream
 """
@@ -39,17 +39,17 @@ def broken_assumptions() -> list[tuple[str, bool]]:
     """Check all assumptions on the installed libraries.
 
     Returns:
-        list: Of each that does not hold, what is wrong, and whether something is bound
-        to fail by it.
+        list: For each that does not hold, what is wrong, and whether something is
+        certain to fail.
     """
     return [fault for assumption in ASSUMPTIONS for fault in assumption.faults()]
 
 
 def report() -> Iterator[tuple[str, str, str, str]]:
-    """Yield what ``mammo doctor`` says of the libraries below us, once imported.
+    """Yield the rows of ``mammo doctor`` on the libraries below us, once imported.
 
     Yields:
-        tuple: What was looked at, what was found, 'ok', 'note' or 'problem', the cure.
+        tuple: Subject, finding, status ('ok', 'note' or 'problem'), and cure.
     """
     name, broken = 'assumptions on upstream', broken_assumptions()
     if broken:

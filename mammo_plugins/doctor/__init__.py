@@ -1,8 +1,8 @@
-"""What this machine has for mammo_plugins, and the cure for what it lacks.
+"""Check this machine for mammo_plugins, and name the cure for each problem.
 
-It stands alone: only Python's standard library is needed, nothing is imported from
-the rest of the package before that has been found to import, and ``mammo doctor``
-loads this folder where ``mammo_plugins`` does not import.
+The folder is self-contained and needs only Python's standard library. Nothing is
+imported from the rest of the package before that is known to import, and ``mammo
+doctor`` loads this folder even if ``mammo_plugins`` does not import.
 """
 
 from .summary import report

@@ -11,11 +11,11 @@ class Check:
     """One row of the table.
 
     Attributes:
-        name: What was looked at.
-        found: What is there.
-        status: 'ok', 'note' (works, with a limit), 'problem' (required, not there) or
-            'not checked', when something else must be cured first.
-        cure: What to do about a note or a problem; else empty.
+        name: Subject of the check.
+        found: Finding.
+        status: 'ok', 'note' (works with a limitation), 'problem' (required, but
+            missing) or 'not checked', if something else must be fixed first.
+        cure: What to do about a note or a problem; otherwise empty.
     """
 
     name: str

@@ -20,7 +20,7 @@ SYNTAXES = (
 
 
 def decoder_checks() -> list[Check]:
-    """DICOM decoders by transfer syntax."""
+    """Check the DICOM decoders by transfer syntax."""
     try:
         from pydicom import uid
         from pydicom.pixels import get_decoder
@@ -31,7 +31,7 @@ def decoder_checks() -> list[Check]:
         decoder = get_decoder(getattr(uid, syntax))
         plugins = list(decoder.available_plugins)
         if syntax == 'JPEGExtended12Bit' and 'pillow' in plugins:
-            plugins.remove('pillow')  # it decodes 8 bits only
+            plugins.remove('pillow')  # it decodes only 8 bits
         name = f'DICOM {label}'
         if plugins:
             checks.append(Check(name, ', '.join(plugins)))

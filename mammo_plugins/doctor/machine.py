@@ -12,7 +12,7 @@ from .packages import BOUNDS, within
 
 
 def memory() -> str:
-    """Memory of the machine, or of the container where that is less."""
+    """Return the memory of the machine, or of the container if that is less."""
     try:
         total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     except (AttributeError, ValueError, OSError):  # Windows
@@ -25,7 +25,7 @@ def memory() -> str:
 
 
 def system_checks() -> list[Check]:
-    """Python, operating system, cores, memory and disk."""
+    """Check Python, operating system, cores, memory and disk."""
     python = platform.python_version()
     found = f'{python}, supported {BOUNDS["python"]}'
     checks = [
@@ -75,7 +75,7 @@ def system_checks() -> list[Check]:
 
 
 def gpu_check() -> Check:
-    """GPUs torch can compute on."""
+    """Check the GPUs that torch can use."""
     torch = sys.modules.get('torch')
     if torch is None:
         return Check('GPU', 'torch does not import', 'not checked')

@@ -1,4 +1,4 @@
-"""The packages: installed once, in a version that is supported, and importable."""
+"""Check that packages are installed once, in a supported version, and importable."""
 
 import contextlib
 import importlib
@@ -14,13 +14,13 @@ from .check import ROOT, Check, describe
 
 
 def release(version: str) -> tuple[int, ...]:
-    """Leading numbers of a version: '2.3.6.post1+cu130' -> (2, 3, 6)."""
+    """Return the leading numbers of a version: '2.3.6.post1+cu130' -> (2, 3, 6)."""
     numbers = re.match(r'\d+(?:\.\d+)*', version)
     return tuple(map(int, numbers[0].split('.'))) if numbers else ()
 
 
 def within(version: str, bounds: str) -> bool:
-    """Whether a version satisfies bounds such as '>=2.3.6,<2.4'."""
+    """Return whether a version satisfies bounds such as '>=2.3.6,<2.4'."""
     return all(
         (release(version) >= release(limit)) == (sign == '>=')
         for sign, limit in re.findall(r'(>=|<)([\d.]+)', bounds)
@@ -28,9 +28,9 @@ def within(version: str, bounds: str) -> bool:
 
 
 def supported() -> dict[str, str]:
-    """Bounds of every required distribution, and of 'python'.
+    """Return the version bounds of every required distribution, and of 'python'.
 
-    Those of the repository, or of the package as it was installed.
+    They are read from the repository, or from the installed package.
     """
     project = ROOT / 'pyproject.toml'
     if project.is_file():
@@ -41,7 +41,7 @@ def supported() -> dict[str, str]:
     else:
         try:
             python = metadata.metadata('mammo_plugins')['Requires-Python']
-        except metadata.PackageNotFoundError:  # a copy of the folder alone
+        except metadata.PackageNotFoundError:  # only the folder was copied
             return {'python': ''}
         lines = [
             line for line in metadata.requires('mammo_plugins') if 'extra' not in line
@@ -61,8 +61,8 @@ class Package:
 
     Attributes:
         name: Import name.
-        dists: Distributions that bring it; the first is the one supported.
-        imports: The module imported as a trial; None for ``name``.
+        dists: Distributions that provide it; the first one is supported.
+        imports: Module to import as a test; None for ``name``.
     """
 
     name: str
@@ -108,12 +108,12 @@ LIBRARIES = (
     Package('tqdm', ('tqdm',)),
     Package('pydicom', ('pydicom',), 'pydicom.pixels'),
 )
-if sys.version_info >= (3, 12):  # MMEngine imports it, and Python has it no more
+if sys.version_info >= (3, 12):  # MMEngine imports it, and Python no longer has it
     LIBRARIES += (Package('distutils', ('setuptools',)),)
 
 
 def installed(dists: Sequence[str]) -> dict[str, str]:
-    """Versions of those distributions that are installed."""
+    """Return the versions of the installed ones among some distributions."""
     found = {}
     for dist in dists:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -122,9 +122,9 @@ def installed(dists: Sequence[str]) -> dict[str, str]:
 
 
 def required() -> set[str]:
-    """Distributions that ours asks for, and what those installed ask for in turn.
+    """Return the distributions that ours requires, directly or through installed ones.
 
-    Names are as :func:`plain_name` writes them; extras are left out.
+    Names are normalized by :func:`plain_name`; extras are left out.
     """
     waiting, found = [dist for dist in BOUNDS if dist != 'python'], set()
     while waiting:
@@ -140,7 +140,7 @@ def required() -> set[str]:
 
 
 def plain_name(dist: str) -> str:
-    """A distribution's name as it is compared (PyPA's normalisation)."""
+    """Return a distribution's normalized name (PyPA), for comparisons."""
     return re.sub(r'[-_.]+', '-', dist).lower()
 
 
@@ -152,7 +152,7 @@ def trial_import(module: str) -> Exception | None:
             warnings.simplefilter('ignore')
             try:
                 importlib.import_module(module)
-            except Exception as error:  # also the packages' own version assertions
+            except Exception as error:  # includes the packages' own version assertions
                 return error
     return None
 
@@ -164,7 +164,7 @@ def cure_of_import(package: Package, error: Exception) -> str:
         return known.install if known else f'install the package that brings {missing}'
     if getattr(error, 'name', None) == 'mmcv._ext':
         return 'cure mammo_plugins, which serves the operators mmcv lacks'
-    if package in TORCH:  # each version of one fits one version of the other
+    if package in TORCH:  # each version of one requires one version of the other
         return 'pip install --force-reinstall torch torchvision'
     return (
         f'pip install --force-reinstall --no-deps "{package.dists[0]}{package.bounds}"'
@@ -172,7 +172,7 @@ def cure_of_import(package: Package, error: Exception) -> str:
 
 
 def package_check(package: Package) -> Check:
-    """Is it installed, once, in a supported version, and does it import?"""
+    """Check that a package is installed once, in a supported version, and imports."""
     found = installed(package.dists)
     error = trial_import(package.imports or package.name)
     if not found:
@@ -184,7 +184,7 @@ def package_check(package: Package) -> Check:
     if package.bounds:
         label += f', supported {package.bounds}'
     if len(found) > 1 and not (package.dists == OPENCV and found.keys() <= required()):
-        # They write to one folder; what is in it depends on the order of installing.
+        # They write to the same folder, so its content depends on the install order.
         return Check(
             package.name,
             f'{label}: they overwrite each other',
@@ -192,7 +192,7 @@ def package_check(package: Package) -> Check:
             f'pip uninstall -y {" ".join(found)} && {package.install}',
         )
     if not all(within(version, package.bounds) for version in found.values()):
-        # of several in one folder, taking one away breaks those that stay
+        # if several share a folder, uninstalling one breaks the others
         others = (
             list(found)
             if len(found) > 1
@@ -213,7 +213,7 @@ def package_check(package: Package) -> Check:
 
 
 def plugin_check() -> Check:
-    """mammo_plugins itself; importing it also installs the operators."""
+    """Check mammo_plugins itself; importing it also installs the operators."""
     error = trial_import('mammo_plugins')
     source = (ROOT / 'mammo_plugins' / 'version.py').read_text(encoding='utf-8')
     version = re.search(r"__version__ = '(.*)'", source)[1]
@@ -232,7 +232,7 @@ def plugin_check() -> Check:
 
 
 def operators_check() -> Check:
-    """What serves mmcv's operators."""
+    """Check the provider of mmcv's operators."""
     name = 'mmcv operators'
     if 'mammo_plugins' not in sys.modules:
         return Check(name, 'mammo_plugins does not import', 'not checked')
@@ -253,7 +253,7 @@ def operators_check() -> Check:
 
 
 def upstream_checks() -> list[Check]:
-    """What we lean on in OpenMMLab's packages, and what they cannot use."""
+    """Check our assumptions about OpenMMLab's packages, and what these cannot use."""
     name = 'assumptions on upstream'
     if 'mammo_plugins' not in sys.modules:
         return [Check(name, 'mammo_plugins does not import', 'not checked')]

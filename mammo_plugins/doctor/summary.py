@@ -1,4 +1,4 @@
-"""All checks as a table or as JSON, without a word of who the user is."""
+"""All checks as a table or as JSON, without personal information about the user."""
 
 import contextlib
 import getpass
@@ -26,7 +26,7 @@ from .packages import (
 
 
 def all_checks() -> list[Check]:
-    """Every check, in the order of the table."""
+    """Run every check, in the order of the table."""
     # The plug-in comes first: it installs the operators that mmcv.ops imports.
     plugin = plugin_check()
     return [
@@ -43,7 +43,7 @@ def all_checks() -> list[Check]:
 
 
 def scrub(text: str) -> str:
-    """Replace folders and names that tell who and where the user is."""
+    """Replace folders and names that identify the user or the machine."""
     folders = {
         str(ROOT): '<repo>',
         sys.prefix: '<env>',
@@ -54,7 +54,7 @@ def scrub(text: str) -> str:
         if len(folder) > 1:
             text = text.replace(folder, folders[folder])
     names = {}
-    with contextlib.suppress(Exception):  # no such user in some containers
+    with contextlib.suppress(Exception):  # some containers have no such user
         names[getpass.getuser()] = '<user>'
     names[socket.gethostname()] = '<host>'
     for name, stand_in in names.items():
@@ -64,7 +64,7 @@ def scrub(text: str) -> str:
 
 
 def table(checks: Sequence[Check]) -> str:
-    """Markdown that also reads well as plain text."""
+    """Return the table as Markdown that also reads well as plain text."""
     rows = [
         ('check', 'found', 'status'),
         *((c.name, c.found.replace('|', '/'), c.status) for c in checks),
@@ -92,10 +92,10 @@ def report(as_json: bool) -> int:
     """Print the report.
 
     Args:
-        as_json (bool): A JSON object in place of the table.
+        as_json (bool): Whether to print a JSON object in place of the table.
 
     Returns:
-        int: 0 when all that is required is there, else 1.
+        int: 0 if everything required is present, else 1.
     """
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))

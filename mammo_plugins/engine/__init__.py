@@ -1,1 +1,1 @@
-"""What touches MMEngine's runner: checkpoints, hooks, launching."""
+"""Code around MMEngine's runner: checkpoints, hooks, launching."""

@@ -1,4 +1,4 @@
-"""Checkpoints: loaded without running code, and of the right model."""
+"""Load checkpoints without running code from them; check that they fit the model."""
 
 import logging
 import os
@@ -21,15 +21,15 @@ from mammo_plugins.io import irregular_kind
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message says why and what to do."""
+    """A checkpoint that cannot be used; the message states why and what to do."""
 
 
 def require_file(path: str, what: str) -> None:
-    """Raise :class:`CheckpointError` if a file is missing, or is none.
+    """Raise :class:`CheckpointError` if a file is missing or is not a file.
 
     Args:
         path (str): The file.
-        what (str): What it is, for the message.
+        what (str): Description for the message.
     """
     if not osp.exists(path):
         raise CheckpointError(f'{path}: no such {what}')
@@ -39,16 +39,16 @@ def require_file(path: str, what: str) -> None:
 
 
 def _history_statistic(owner: type, name: str) -> Callable:
-    """Stand in for ``getattr`` in checkpoints, for its one honest use there."""
+    """Replace ``getattr`` in checkpoints, for its only legitimate use there."""
     if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
         return getattr(owner, name)
     raise UnpicklingError(f'getattr of {name!r}')
 
 
 def _safe_globals() -> list:
-    """What MMEngine's checkpoints hold besides weights, but no ``getattr``.
+    """Return the types in MMEngine's checkpoints besides weights, without ``getattr``.
 
-    MMEngine allows the real one, by which a file can reach ``eval``.
+    MMEngine allows the real ``getattr``, through which a file can reach ``eval``.
     """
     allowed = [
         entry
@@ -59,16 +59,16 @@ def _safe_globals() -> list:
 
 
 def _check_archive(path: str | Path) -> None:
-    """Raise for damage that PyTorch reads over, and for what it never writes."""
+    """Raise for damage that PyTorch ignores, and for content that it never writes."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            # a small file may not become a large one
+            # a small file must not expand to a large one
             inflated = sum(entry.file_size for entry in entries) > osp.getsize(
                 path
             ) or any(entry.compress_type for entry in entries)
             damaged = None if inflated else archive.testzip()
-    except Exception as error:  # zipfile raises nearly anything on damage
+    except Exception as error:  # zipfile may raise almost anything on damage
         raise _unreadable(path, error) from None
     if inflated:
         raise CheckpointError(
@@ -91,7 +91,7 @@ def _unreadable(file: Any, error: Exception) -> CheckpointError:
 
 
 def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
-    """Stand in for MMEngine's loader, without its fallback to pickle."""
+    """Replace MMEngine's loader, without its fallback to pickle."""
     if isinstance(file, (str, Path)):
         with open(file, 'rb') as start:
             first = start.read(1)
@@ -105,14 +105,14 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
         with torch.serialization.safe_globals(_safe_globals()):
             checkpoint = torch.load(file, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
-        # after advice on how to load it nevertheless
+        # follows PyTorch's advice on how to load it nevertheless
         reason = str(error).rpartition('error: ')[2].partition('. ')[0].strip()
         raise CheckpointError(
             f'{file}: refused, it holds more than weights and plain data, and '
             f'loading it would run code of whoever wrote it ({reason}). If you '
             'trust its origin, pass --trust-checkpoint'
         ) from None
-    except Exception as error:  # of a damaged pickle, of any kind
+    except Exception as error:  # a damaged pickle may raise anything
         raise _unreadable(file, error) from None
     fault = plain_fault(checkpoint) or form_fault(checkpoint)
     if fault:
@@ -124,9 +124,9 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
 
 
 def refuse_unsafe_checkpoints() -> None:
-    """Make MMEngine load checkpoints with ``weights_only=True`` or not at all.
+    """Make MMEngine load checkpoints only with ``weights_only=True``.
 
-    MMEngine tries that first but falls back to unrestricted pickle with a mere
+    MMEngine tries that first, but falls back to unrestricted pickle with only a
     warning. Our tools call this unless ``--trust-checkpoint`` is given.
     """
     mmengine_checkpoint._safe_torch_load = _load_weights_only
@@ -141,14 +141,14 @@ def load_checkpoint_into(model: nn.Module, path: str, trust: bool = False) -> di
     Args:
         model (nn.Module): The model.
         path (str): A local file.
-        trust (bool): Whether to load a file that holds more than weights and plain
+        trust (bool): Whether to load a file that contains more than weights and plain
             data, which runs code from it. Defaults to False.
 
     Returns:
         dict: The checkpoint, with its ``meta``.
 
     Raises:
-        CheckpointError: If there is no such file, or it is not this model's.
+        CheckpointError: If there is no such file, or it does not fit the model.
     """
     if not osp.isfile(path):
         raise CheckpointError(
@@ -171,17 +171,17 @@ def plain_key(key: str) -> str:
 
     Args:
         key (str): Such as 'module.backbone.conv1.weight', or
-            'generator.module.last.weight' where parts are wrapped.
+            'generator.module.last.weight' if parts are wrapped.
     """
     return '.'.join(part for part in key.split('.') if part != 'module')
 
 
 def own_keys(model: nn.Module, state: dict) -> dict:
-    """Return a state dict with the names that a model has for its weights.
+    """Return a state dict with the weight names of a model.
 
     Args:
         model (nn.Module): Wrapped or not, as a whole or in parts.
-        state (dict): Of such a model, with names as of :func:`plain_key` or not.
+        state (dict): State dict of such a model, with names with or without wrappers.
     """
     names = {plain_key(key): key for key in model.state_dict()}
     return {names.get(plain_key(key), key): value for key, value in state.items()}
@@ -193,11 +193,11 @@ def _state_dict(checkpoint: dict) -> dict:
 
 
 def keep_weights(model: nn.Module, checkpoint: dict) -> None:
-    """Let a checkpoint have its weights as MMEngine loads what was checked.
+    """Reduce a checkpoint's weights to what was checked, so that MMEngine loads that.
 
-    By the names of the model, which MMEngine compares as they stand, and with the
-    versions of modules alone: other facts beside them can tell PyTorch to put tensors
-    in the place of parameters, which the optimizer would not know.
+    Weights get the names of the model, which MMEngine compares literally. Of the
+    metadata only the versions of modules are kept, since other entries can make PyTorch
+    replace parameters by tensors that the optimizer does not know.
 
     Args:
         model (nn.Module): The model.
@@ -221,12 +221,12 @@ def _check_form(checkpoint: Any, name: str) -> None:
 
 
 def _shape(value: Any) -> tuple | str:
-    """Return the shape of a weight, the type of what is none."""
+    """Return the shape of a weight, or the type of anything else."""
     return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
 
 
 def _kind(value: Tensor) -> str:
-    """Return what numbers a tensor holds: real ones, or others."""
+    """Return the kind of a tensor's numbers: real, or other."""
     return (
         'real'
         if value.is_floating_point()
@@ -239,7 +239,7 @@ def _kind(value: Tensor) -> str:
 
 
 def listed(keys: Sequence[str]) -> str:
-    """Return the first names as text, and how many more there are."""
+    """Return the first names as text, and the number of remaining ones."""
     more = f', and {len(keys) - 5} more' if len(keys) > 5 else ''
     return ', '.join(keys[:5]) + more or 'none'
 
@@ -249,7 +249,7 @@ def _listed(name: str, keys: list[str]) -> str:
 
 
 def _own_config(name: str) -> str:
-    """Say which config a checkpoint is of; its training writes it beside."""
+    """Return a hint at a checkpoint's config, which its training writes next to it."""
     beside = sorted(Path(name).parent.glob('*.py')) if Path(name).is_file() else []
     if not beside:
         return (
@@ -263,12 +263,12 @@ def _own_config(name: str) -> str:
 
 
 def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
-    """Check that a checkpoint holds just the model's weights, all finite.
+    """Check that a checkpoint contains exactly the model's weights, all finite.
 
     Args:
         model (nn.Module): The model.
         checkpoint (dict): A loaded checkpoint.
-        name (str): What to call it in the error.
+        name (str): Name of the checkpoint in the error.
 
     Raises:
         CheckpointError: With the keys that are missing, unknown, of another shape or
@@ -302,21 +302,21 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
             f'({type(model).__name__}) calculates with'
             + _listed('such weights', others)
         )
-    # as the model will have them: what is finite in 64 bits may not be in 32
+    # in the model's number format: a value finite in 64 bits may not be so in 32
     check_finite(
         {key: given[key].to(value.dtype) for key, value in expected.items()}, name
     )
 
 
 def check_finite(weights: Mapping[str, Any], name: str) -> None:
-    """Check that weights are numbers a network can calculate with.
+    """Check that all weights are finite.
 
     Args:
         weights (dict[str, Tensor]): By name.
-        name (str): What to call them in the error.
+        name (str): Description of the weights in the error.
 
     Raises:
-        CheckpointError: With the first that holds NaN or infinite values.
+        CheckpointError: With the first weight that contains NaN or infinite values.
     """
     for key, value in weights.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
@@ -332,12 +332,12 @@ def check_finite(weights: Mapping[str, Any], name: str) -> None:
 
 
 def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:
-    """Check that a training can begin from a checkpoint, of which parts may differ.
+    """Check that training can start from a checkpoint that may fit only in parts.
 
     Args:
         model (nn.Module): The model.
         checkpoint (dict): A loaded checkpoint.
-        name (str): What to call it in the error.
+        name (str): Name of the checkpoint in the error.
 
     Raises:
         CheckpointError: If no weight fits, or one is not finite.
@@ -358,12 +358,12 @@ def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:
 
 
 def warn_of_later_stages(checkpoint: dict, name: str) -> None:
-    """Warn of weights that were saved before the last stage of their training.
+    """Warn about weights that were saved before the last stage of their training.
 
     Args:
         checkpoint (dict): A loaded checkpoint; those of
-            :class:`~mammo_plugins.engine.loops.StagedTrainLoop` tell their stage.
-        name (str): What to call it in the warning.
+            :class:`~mammo_plugins.engine.loops.StagedTrainLoop` contain their stage.
+        name (str): Name of the checkpoint in the warning.
     """
     stage = checkpoint.get('stage', {})
     if stage.get('later'):

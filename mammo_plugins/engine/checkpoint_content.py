@@ -1,4 +1,4 @@
-"""What a checkpoint may hold: numbers, texts and tensors where MMEngine has them."""
+"""Check a checkpoint's content: numbers, texts and tensors where MMEngine puts them."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _PLAIN = (
 )
 _SEQUENCES = (list, tuple, set)
 _MAPPINGS = (dict, OrderedDict, Counter)
-_DEPTH = 50  # of honest ones: a handful
+_DEPTH = 50  # legitimate checkpoints have only a few levels
 
 
 def _children(value: Any) -> Iterator[Any]:
@@ -43,15 +43,15 @@ def _children(value: Any) -> Iterator[Any]:
 def _tensor_fault(value: Tensor) -> str | None:
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:
         return 'a sparse, quantised or empty tensor'
-    # as an expanded one does, which a few bytes stand for
+    # as for an expanded tensor, which is stored in a few bytes
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return f'a tensor of shape {tuple(value.shape)} whose values are not there'
     return None
 
 
 def _value_fault(value: Any) -> str | None:
-    """Return why a value, without what it contains, is no plain data."""
-    # attributes would be taken for the methods of the same name
+    """Return why a value, without its contents, is not plain data."""
+    # attributes would replace methods of the same name
     if (
         vars(value).keys() - {'_metadata'}
         if isinstance(value, (Tensor, OrderedDict, Counter))
@@ -70,7 +70,7 @@ def _value_fault(value: Any) -> str | None:
 
 
 def _history_fault(history: HistoryBuffer) -> str | None:
-    """Return why the history of a logged value is none."""
+    """Return why a history of a logged value is invalid."""
     values, counts = (
         history.__dict__.get(key) for key in ('_log_history', '_count_history')
     )
@@ -83,7 +83,7 @@ def _history_fault(history: HistoryBuffer) -> str | None:
         and counts.dtype.kind in 'fiu'
         and is_count(history.__dict__.get('max_length'))
     )
-    # what stands in the instance would be called in place of the method
+    # an attribute of the instance would be called in place of the method
     methods = history.__dict__.keys() - {
         '_log_history',
         '_count_history',
@@ -94,7 +94,7 @@ def _history_fault(history: HistoryBuffer) -> str | None:
 
 
 def plain_fault(root: Any) -> str | None:
-    """Return what in a loaded object is no plain data, ``None`` if all is.
+    """Return what in a loaded object is not plain data, or ``None`` if all is.
 
     Args:
         root (Any): Containers of numbers, texts, arrays and tensors.
@@ -107,7 +107,7 @@ def plain_fault(root: Any) -> str | None:
             if fault:
                 return f'it holds {fault}'
             for child in _children(value):
-                # once a level: one that contains itself goes on to the last
+                # once per level: an object that contains itself reaches the last level
                 if not isinstance(child, _PLAIN) and id(child) not in seen:
                     seen.add(id(child))
                     children.append(child)
@@ -118,7 +118,7 @@ def plain_fault(root: Any) -> str | None:
 
 
 def is_count(value: Any) -> bool:
-    """Is this an integer from 0 that counts something?"""
+    """Return whether a value is a non-negative integer that counts something."""
     return is_id(value) and value >= 0
 
 
@@ -153,7 +153,7 @@ def _meta_fault(meta: dict) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    """Return a number or a short text as it is, of anything else the type."""
+    """Return a number or short text unchanged, and the type of anything else."""
     if (
         isinstance(value, (bool, float, type(None)))
         or (isinstance(value, int) and abs(value) < 2**64)
@@ -164,7 +164,7 @@ def _shown(value: Any) -> str:
 
 
 def _versions_fault(state: Any) -> str | None:
-    """Return why the versions of a state dict's modules are none."""
+    """Return why the module versions of a state dict are invalid."""
     versions = getattr(state, '_metadata', None) or {}
     sound = _named(versions) and all(
         _named(each) and is_count(each.get('version', 0)) for each in versions.values()
@@ -173,10 +173,10 @@ def _versions_fault(state: Any) -> str | None:
 
 
 def form_fault(checkpoint: Any) -> str | None:
-    """Return why a loaded object has not the form of a checkpoint, ``None`` if it has.
+    """Return why a loaded object is not a checkpoint, or ``None`` if it is.
 
     Args:
-        checkpoint (Any): What a file held: a checkpoint of MMEngine, or weights by
+        checkpoint (Any): Content of a file: a checkpoint of MMEngine, or weights by
             name.
     """
     if not isinstance(checkpoint, dict):

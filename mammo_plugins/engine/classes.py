@@ -1,4 +1,4 @@
-"""Whether data, heads and checkpoint mean the same classes."""
+"""Check that data, heads and checkpoint have the same classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from mammo_plugins.engine.data_configs import (
 from mammo_plugins.structures import AnnotationError
 
 Classes = tuple[str, ...]
-# ``LabelRule`` and ``PatchDataset`` tell negative from positive
+# ``LabelRule`` and ``PatchDataset`` distinguish negative and positive
 _LABELS = ('negative', 'positive')
 
 
@@ -29,15 +29,15 @@ def classes_of(
     """Return the classes of a data set from its config.
 
     Args:
-        field (str): Where it stands.
-        dataset (dict): The config of one that wraps no other.
-        scope (str, optional): The default scope of plain names.
+        field (str): Its field in the run's config.
+        dataset (dict): Config of a data set that does not wrap another.
+        scope (str, optional): Default scope of plain names.
 
     Returns:
         tuple[str], optional: ``None`` if the data set has no classes.
 
     Raises:
-        AnnotationError: If they are no list of names.
+        AnnotationError: If they are not a list of names.
     """
     owner = dataset_class(dataset, scope)
     if not hasattr(owner, '_load_metainfo'):
@@ -54,7 +54,7 @@ def classes_of(
 def _labels_of(
     dataset: Mapping[str, Any], classes: Classes, scope: str | None
 ) -> Classes | None:
-    """Return the classes that a data set gives whole samples."""
+    """Return the classes that a data set assigns to whole samples."""
     owner = dataset_class(dataset, scope)
     if not isinstance(owner, type) or not issubclass(owner, ExamDataset):
         return classes
@@ -64,7 +64,7 @@ def _labels_of(
 
 
 def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
-    """Yield (name, head, whether it judges whole samples) of those with classes."""
+    """Yield (name, head, whether it classifies whole samples) of heads with classes."""
     for name, module in model.named_modules():
         number = getattr(module, 'num_classes', None)
         first_stage = name.endswith('rpn_head') or isinstance(
@@ -81,7 +81,7 @@ def check_classes(cfg: Config, model: nn.Module, parts: Sequence[str]) -> None:
     Args:
         cfg (Config): The run's config.
         model (nn.Module): Its model, without wrapper.
-        parts (Sequence[str]): Of 'train', 'val' and 'test', those that are used.
+        parts (Sequence[str]): The used ones of 'train', 'val' and 'test'.
 
     Raises:
         AnnotationError: With all names and numbers, if they differ.
@@ -122,10 +122,10 @@ def check_classes(cfg: Config, model: nn.Module, parts: Sequence[str]) -> None:
 
 
 def checkpoint_classes(checkpoint: Mapping[str, Any]) -> Classes | None:
-    """Return the classes that a checkpoint was trained on, ``None`` if not told.
+    """Return the classes that a checkpoint was trained on, or ``None`` if not stated.
 
     Args:
-        checkpoint (dict): A loaded checkpoint; also one of mmdet 2.
+        checkpoint (dict): A loaded checkpoint, of mmdet 3 or 2.
     """
     meta = checkpoint.get('meta') or {}
     told = meta.get('dataset_meta') or {}
@@ -144,10 +144,10 @@ def check_checkpoint_classes(
         checkpoint (dict): A loaded checkpoint.
         cfg (Config): The run's config.
         parts (Sequence[str]): As in :func:`check_classes`.
-        name (str): What to call the checkpoint.
+        name (str): Name of the checkpoint in the error.
 
     Raises:
-        CheckpointError: If they differ, in number, name or order.
+        CheckpointError: If they differ in number, name or order.
     """
     trained = checkpoint_classes(checkpoint)
     if trained is None:

@@ -1,4 +1,4 @@
-"""Finding the data loaders and data sets of a run's config."""
+"""Find the data loaders and data sets of a run's config."""
 
 import os.path as osp
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +12,11 @@ from mammo_plugins.structures import ImageRoots, in_fold
 def dataloaders(
     cfg: Mapping[str, Any], parts: Sequence[str]
 ) -> Iterator[tuple[str, dict]]:
-    """Yield (field, data loader) of a run, those of its stages included.
+    """Yield (field, data loader) of a run, including those of its stages.
 
     Args:
         cfg (Config): The run's config.
-        parts (Sequence[str]): Of 'train', 'val' and 'test'.
+        parts (Sequence[str]): Any of 'train', 'val' and 'test'.
     """
     stages = stages_of(cfg) if 'train' in parts else []
     for part in parts:
@@ -32,10 +32,10 @@ def dataloaders(
 
 
 def datasets(field: str, dataset: dict) -> Iterator[tuple[str, dict]]:
-    """Yield (field, config) of a dataset and of those it wraps.
+    """Yield (field, config) of a dataset and of those that it wraps.
 
     Args:
-        field (str): Where the dataset stands in its config.
+        field (str): The dataset's field in the run's config.
         dataset (dict): Its config.
     """
     yield field, dataset
@@ -49,11 +49,11 @@ def datasets(field: str, dataset: dict) -> Iterator[tuple[str, dict]]:
 
 
 def innermost_datasets(field: str, dataset: dict) -> list[tuple[str, dict]]:
-    """Return (field, config) of what wrappers such as ConcatDataset hold.
+    """Return (field, config) of the datasets within wrappers such as ConcatDataset.
 
     Args:
-        field (str): Where the dataset stands in its config.
-        dataset (dict): Its config; returned itself if it wraps none.
+        field (str): The dataset's field in the run's config.
+        dataset (dict): Its config; returned itself if it does not wrap another.
     """
     return [
         (name, inner)
@@ -63,27 +63,27 @@ def innermost_datasets(field: str, dataset: dict) -> list[tuple[str, dict]]:
 
 
 def annotation_file(dataset: Mapping[str, Any]) -> str:
-    """Return the annotation file of a dataset, of its fold; '' where it names none.
+    """Return the annotation file of a dataset and its fold; '' if it names none.
 
     Args:
-        dataset (dict): Its config, with ``data_root``, ``ann_file`` and, of ours,
-            ``fold``.
+        dataset (dict): Its config, with ``data_root``, ``ann_file`` and, for datasets
+            of this package, ``fold``.
     """
     name = dataset.get('ann_file') or ''
     return name and osp.join(_root(dataset), in_fold(name, dataset.get('fold')))
 
 
 def _root(dataset: Mapping[str, Any]) -> str:
-    """Return the folder of a dataset's files, of its fold; '' where it names none."""
+    """Return the folder of a dataset's files and its fold; '' if it names none."""
     return in_fold(dataset.get('data_root') or '', dataset.get('fold'))
 
 
 def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
-    """Return the folders that a dataset's images may lie in.
+    """Return the folders that may contain a dataset's images.
 
     Args:
-        dataset (dict): Its config, with ``data_root``, ``data_prefix`` and, of ours,
-            ``fold`` and ``extra_roots``.
+        dataset (dict): Its config, with ``data_root``, ``data_prefix`` and, for
+            datasets of this package, ``fold`` and ``extra_roots``.
     """
     root, fold = _root(dataset), dataset.get('fold')
     prefix = in_fold(dataset.get('data_prefix') or {}, fold)
@@ -93,11 +93,11 @@ def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
 
 
 def dataset_class(dataset: Mapping[str, Any], scope: str | None) -> Any:
-    """Return the class of a dataset's config, ``None`` if there is none such.
+    """Return the class that a dataset's config names, or ``None`` if it is unknown.
 
     Args:
         dataset (dict): The config.
-        scope (str, optional): The default scope of plain names.
+        scope (str, optional): Default scope of plain names.
     """
     kind = dataset.get('type')
     if not isinstance(kind, str):

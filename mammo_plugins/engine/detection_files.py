@@ -1,4 +1,4 @@
-"""Detection files of a model's predictions, by any number of processes."""
+"""Write a model's predictions as detection files, from any number of processes."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from mammo_plugins.structures.predictions import instances_in_file
 
 
 def detections_of(samples: Iterable[DetDataSample]) -> dict[int, Detections]:
-    """Return what was detected, boxes in file pixels.
+    """Return detections with boxes in file pixels.
 
     Args:
         samples (Iterable[DetDataSample]): Predictions with their canonical frames.
@@ -22,21 +22,21 @@ def detections_of(samples: Iterable[DetDataSample]) -> dict[int, Detections]:
     for sample in samples:
         instances = instances_in_file(sample)
         boxes = instances.bboxes
-        # a box clipped to nothing is no detection
+        # a box that is clipped to nothing is not a detection
         kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         found[sample.img_id] = boxes[kept], instances.scores[kept]
     return found
 
 
 def write_shared(found: dict[int, Detections], path: str, info: dict) -> None:
-    """Write the detections of all processes; the main one writes.
+    """Write the detections of all processes to one file, from the main process.
 
     Args:
-        found (dict[int, Detections]): Of this process.
-        path (str): The file, as of :func:`write_detections`.
-        info (dict): What the file says of its origin.
+        found (dict[int, Detections]): Detections of this process.
+        path (str): The file, as in :func:`write_detections`.
+        info (dict): Origin of the detections, to store in the file.
     """
     parts = all_gather_object(found)  # a sampler may give an image to two processes
     if is_main_process():
         write_detections(path, {k: v for part in parts for k, v in part.items()}, info)
-    barrier()  # none reads before it is written
+    barrier()  # no process may read the file before it is written

@@ -1,4 +1,4 @@
-"""Begin and end of runs of several processes."""
+"""Start and end of runs with several processes."""
 
 import gc
 
@@ -7,10 +7,11 @@ from mmengine.config import Config
 
 
 def setup_cpu_distributed(cfg: Config) -> None:
-    """Let several CPU processes train together, if there is no GPU.
+    """Let several CPU processes train together if there is no GPU.
 
-    MMEngine's launcher selects a CUDA device and its default wrapper names one;
-    without CUDA the group is made here, on gloo, and the wrapper names none.
+    MMEngine's launcher selects a CUDA device, and its default wrapper names one.
+    Without CUDA, the process group is created here with gloo, and the wrapper names no
+    device.
 
     Args:
         cfg (Config): The run's config, changed in place.
@@ -29,13 +30,13 @@ def setup_cpu_distributed(cfg: Config) -> None:
 
 
 def close_process_group() -> None:
-    """Leave the process group of a run that went well, if there is one.
+    """Leave the process group of a successful run, if there is one.
 
-    A thread of gloo that still runs when the interpreter ends aborts a process
-    whose work is done. Threads end with the last reference to their group; the
-    caller drops its runner and model before.
+    A gloo thread that still runs when the interpreter ends aborts a process
+    that has finished its work. Threads end with the last reference to their group, so
+    the caller must drop its runner and model first.
     """
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-        # the wrapped model, which holds the group, is in reference cycles of its runner
+        # the wrapped model refers to the group and is in reference cycles of its runner
         gc.collect()

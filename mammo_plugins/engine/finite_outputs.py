@@ -1,4 +1,4 @@
-"""A network that puts out NaN or infinity finds nothing, which is no finding."""
+"""Refuse NaN or infinity in a network's outputs, which would look like a normal exam."""
 
 from dataclasses import is_dataclass
 from typing import Any
@@ -10,15 +10,15 @@ from mammo_plugins.engine.checkpoint import CheckpointError
 
 
 def refuse_infinite_outputs(model: nn.Module, name: str) -> None:
-    """Make a model raise where a part of it puts out NaN or infinity.
+    """Make a model raise if one of its parts outputs NaN or infinity.
 
-    Such a part finds nothing, which would read as a normal exam, or calls everything a
-    finding.
+    Such a part detects nothing, which would look like a normal exam, or reports
+    everything as a finding.
 
     Args:
-        model (nn.Module): A trained model; its direct parts and all heads are looked
-            at.
-        name (str): What to call its checkpoint.
+        model (nn.Module): A trained model; its direct children and all heads are
+            checked.
+        name (str): Name of its checkpoint in the error.
     """
 
     def refuse(part: str, output: Any) -> None:

@@ -1,7 +1,8 @@
-"""``torch.distributed.run``, ended as the other commands are.
+"""``torch.distributed.run`` with the exit status of our other commands.
 
-Stopped, or with a process that fails, torchrun prints tracebacks of its own and gives
-status 1. This ends with the status of the signal, or of the process that failed first.
+When it is stopped, or when a process fails, torchrun prints its own tracebacks and
+exits with status 1. This module exits with the status of the signal, or of the process
+that failed first.
 """
 
 import os
@@ -16,8 +17,8 @@ from mammo_plugins.stopping import PARENT
 
 
 def main() -> None:
-    """Launch."""
-    # jobs that a script starts with & ignore it, and so would its processes
+    """Launch the processes."""
+    # jobs that a script starts with & ignore it, and so would their processes
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ[PARENT] = str(os.getpid())
     try:

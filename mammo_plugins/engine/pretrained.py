@@ -1,4 +1,4 @@
-"""Weights that a model starts from: files that are there, never downloaded."""
+"""Initial weights of a model, which must be existing files and are never downloaded."""
 
 import os.path as osp
 import re
@@ -17,7 +17,7 @@ from mammo_plugins.engine.checkpoint_content import form_fault
 from mammo_plugins.registry import type_name
 
 _PRETRAINED = ('Pretrained', 'PretrainedInit')
-# schemes of MMEngine whose names stand for addresses
+# MMEngine's schemes whose names stand for addresses
 _TABLES = {
     'torchvision': mmengine_checkpoint.get_torchvision_models,
     'modelzoo': mmengine_checkpoint.get_torchvision_models,
@@ -28,11 +28,11 @@ _TABLES = {
 
 
 def _weights(value: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Yield (field, name of weights) of all that a model config starts from."""
+    """Yield (field, name of weights) of all initial weights in a model config."""
     if isinstance(value, dict):
         if type_name(value) in _PRETRAINED and isinstance(value.get('checkpoint'), str):
             yield f'{where}.checkpoint', value['checkpoint']
-        # of older configs, and of backbones of other packages
+        # in older configs, and for backbones of other packages
         if isinstance(value.get('pretrained'), str) or value.get('pretrained') is True:
             yield f'{where}.pretrained', value['pretrained']
         for key, item in value.items():
@@ -43,7 +43,7 @@ def _weights(value: Any, where: str) -> Iterator[tuple[str, Any]]:
 
 
 def _address(name: str) -> str | None:
-    """Return the address that a name of weights stands for, as far as it is known."""
+    """Return the address that a name of weights stands for, if it is known."""
     scheme, _, model = name.partition('://')
     if scheme in _TABLES:
         return _TABLES[scheme]().get(model)
@@ -56,8 +56,8 @@ def check_weights(field: str, name: Any, otherwise: str) -> None:
     Args:
         field (str): The setting that names them.
         name (str | bool): A path, an address, a name such as
-            'torchvision://resnet50', or ``True`` where a backbone fetches its own.
-        otherwise (str): What to do without them, for the message.
+            'torchvision://resnet50', or ``True`` if a backbone downloads its own.
+        otherwise (str): How to do without them, for the message.
 
     Raises:
         CheckpointError: Naming the file, the field and what to do.
@@ -79,7 +79,7 @@ def check_weights(field: str, name: Any, otherwise: str) -> None:
         return
     address = _address(name)
     file = osp.basename(address or name)
-    # where MMEngine looks before it asks the network
+    # MMEngine looks there before it uses the network
     if address and osp.isfile(osp.join(torch.hub.get_dir(), 'checkpoints', file)):
         return
     what = f'fetch {address} once' if address else 'fetch the weights once'
@@ -91,7 +91,7 @@ def check_weights(field: str, name: Any, otherwise: str) -> None:
 
 
 def check_pretrained_files(model_cfg: dict) -> None:
-    """Check that the weight files a model starts from are there.
+    """Check that the files with a model's initial weights exist.
 
     Args:
         model_cfg (dict): ``cfg.model``.
@@ -106,9 +106,9 @@ def check_pretrained_files(model_cfg: dict) -> None:
         )
 
 
-@wraps(PretrainedInit.__call__, assigned=(), updated=())  # which stays to be seen
+@wraps(PretrainedInit.__call__, assigned=(), updated=())  # it stays visible
 def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
-    """Stand in for MMEngine's initialiser, which only warns of what does not fit."""
+    """Replace MMEngine's initializer, which only warns if weights do not fit."""
     state = _weights_of(self.checkpoint, self.prefix, self.map_location)
     below = f', prefix={self.prefix!r}' if self.prefix else ''
     name = f'{self.checkpoint} (Pretrained{below})'
@@ -121,7 +121,7 @@ def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
         )
     check_finite({key: value for key, value in state.items() if key in own}, name)
     try:
-        # as the module itself reads them: a transformer fits positions to its size
+        # through the module's own loading: a transformer fits positions to its size
         module.load_state_dict(dict(state), strict=False)
     except RuntimeError as error:
         shapes = [line.strip() for line in str(error).splitlines()[1:]]
@@ -136,7 +136,7 @@ def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
 
 
 def _weights_of(path: str, prefix: str | None, map_location: Any) -> dict:
-    """Return the weights of a file below a prefix, by their names without it."""
+    """Return a file's weights below a prefix, by their names without the prefix."""
     checkpoint = mmengine_checkpoint._load_checkpoint(path, map_location)
     fault = form_fault(checkpoint)
     if fault:
@@ -153,15 +153,15 @@ def _weights_of(path: str, prefix: str | None, map_location: Any) -> dict:
 
 
 def refuse_unfit_weights() -> None:
-    """Make MMEngine's ``Pretrained`` raise where weights do not fit, or fit nothing.
+    """Make MMEngine's ``Pretrained`` raise if weights do not fit, or none of them fits.
 
-    It only warns, and trains on from random ones. Our tools call this.
+    It only warns, and continues with random weights. Our tools call this.
     """
     PretrainedInit.__call__ = _load_pretrained
 
 
 def drop_pretrained_files(cfg: Any) -> None:
-    """Forget the weight files a model starts from, for a run that is resumed.
+    """Remove the initial weight files from a model config, for a resumed run.
 
     Args:
         cfg (dict): ``cfg.model``, changed in place.

@@ -1,4 +1,4 @@
-"""A training goes on from data alone: what a checkpoint says is checked before use."""
+"""Check the content of a checkpoint before training resumes from it."""
 
 import os.path as osp
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from mammo_plugins.engine.checkpoint_content import is_count
 from mammo_plugins.engine.work_dir import checkpoint_folder
 from mammo_plugins.structures.fields import is_number
 
-# states that optimisers keep of each single weight
+# states that optimizers keep for each single weight
 _OF_EACH_WEIGHT = {
     'momentum_buffer',
     'exp_avg',
@@ -29,7 +29,7 @@ _OF_EACH_WEIGHT = {
     'acc_delta',
     'sum',
 }
-# settings that PyTorch adds to states of before it had them
+# settings that PyTorch adds to states from versions without them
 _OF_LATER_VERSIONS = {
     'maximize',
     'foreach',
@@ -41,10 +41,10 @@ _OF_LATER_VERSIONS = {
 
 
 def checkpoint_folders(runner: Runner) -> list[str]:
-    """Return where a run keeps its checkpoints: its work dir, or ``out_dir`` too.
+    """Return the folders of a run's checkpoints: its work dir, and ``out_dir`` if set.
 
     Args:
-        runner (Runner): Before or in a training.
+        runner (Runner): The runner, before or during training.
     """
     folders = [runner.work_dir]
     for hook in runner.hooks:
@@ -54,22 +54,22 @@ def checkpoint_folders(runner: Runner) -> list[str]:
 
 
 def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str) -> list[str]:
-    """Make a checkpoint safe to go on from, and refuse what is none.
+    """Make a checkpoint safe to resume from, and refuse an invalid one.
 
-    MMEngine executes ``meta['config']`` and deletes the file that the message hub calls
-    the best checkpoint. The one is dropped; the other has to be a best checkpoint in
-    the run's own folder, wherever the training was moved from.
+    MMEngine executes ``meta['config']`` and deletes the file that the message hub names
+    as the best checkpoint. The former is dropped. The latter must be a best checkpoint
+    in the run's own folder, which may have been moved.
 
     Args:
         checkpoint (dict): As loaded, changed in place.
-        folders (Sequence[str]): Of :func:`checkpoint_folders`.
-        name (str): What to call the checkpoint.
+        folders (Sequence[str]): From :func:`checkpoint_folders`.
+        name (str): Name of the checkpoint in messages.
 
     Returns:
-        list[str]: What is to be warned of.
+        list[str]: Warnings.
 
     Raises:
-        CheckpointError: If a training cannot go on from it.
+        CheckpointError: If training cannot resume from it.
     """
     meta, hub = checkpoint.get('meta') or {}, checkpoint.get('message_hub')
     lacking = [f'meta.{key}' for key in ('epoch', 'iter') if key not in meta]
@@ -88,10 +88,10 @@ def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str) -> lis
             'an earlier checkpoint'
         )
     for history in hub['log_scalars'].values():
-        vars(history).pop('_statistics_methods', None)  # the class has them
+        vars(history).pop('_statistics_methods', None)  # those of the class are used
     check_finite(checkpoint.get('ema_state_dict') or {}, name)
     warnings = list(_keep_own_files(hub['runtime_info'], folders, name))
-    # what a checkpoint holds was to be resumed, whatever else it says
+    # all content of a checkpoint is resumed, whatever the file itself marks
     hub['resumed_keys'] = dict.fromkeys(
         (*hub['log_scalars'], *hub['runtime_info']), True
     )
@@ -127,7 +127,7 @@ def _hub_fault(hub: Mapping[str, Any]) -> str | None:
 def _keep_own_files(
     facts: dict[str, Any], folders: Sequence[str], name: str
 ) -> Iterator[str]:
-    """Let the message hub name best checkpoints of this run alone."""
+    """Let the message hub name only best checkpoints of this run."""
     for key in [key for key in facts if key.startswith(('best_ckpt', 'last_ckpt'))]:
         file = osp.basename(facts[key] or '')
         here = [
@@ -148,14 +148,14 @@ def _keep_own_files(
 
 
 def _is_number(value: Any) -> bool:
-    """Is this a number that can be compared and calculated with?"""
+    """Return whether a value is a single number, including tensors of one element."""
     if isinstance(value, Tensor):
         return value.numel() == 1
     return isinstance(value, bool) or is_number(value)
 
 
 def _alike(saved: Any, own: Any) -> bool:
-    """Are two settings of the same kind?"""
+    """Return whether two settings are of the same kind."""
     if own is None:
         return saved is None or _is_number(saved)
     if isinstance(own, (list, tuple)):
@@ -174,7 +174,7 @@ def _alike(saved: Any, own: Any) -> bool:
 
 
 def _scheduler_fault(saved: Any, own: Any) -> str | None:
-    """Compare states of schedulers with those that are built."""
+    """Compare saved states of schedulers with the schedulers of the run."""
     if isinstance(own, dict):
         if not isinstance(saved, dict) or saved.keys() != own.keys():
             return f'expected one list of schedules for each of {", ".join(own)}'
@@ -195,7 +195,7 @@ def _scheduler_fault(saved: Any, own: Any) -> str | None:
 
 
 def _optimizer_fault(saved: Any, own: OptimWrapper) -> str | None:
-    """Compare the state of an optimiser with the one that is built."""
+    """Compare the saved state of an optimizer with the optimizer of the run."""
     if isinstance(own, OptimWrapperDict):
         names = list(own.keys())
         if not isinstance(saved, dict) or list(saved) != names:
@@ -237,7 +237,7 @@ def _optimizer_fault(saved: Any, own: OptimWrapper) -> str | None:
 
 
 def _settings_fault(saved: Any, own: Mapping[str, Any]) -> str | None:
-    """Return the first setting that is missing or of another kind; fill in new ones."""
+    """Return the first setting that is missing or of another kind; add new settings."""
     if not isinstance(saved, dict):
         return 'a group that is no group'
     for key, value in own.items():
@@ -249,13 +249,13 @@ def _settings_fault(saved: Any, own: Mapping[str, Any]) -> str | None:
 
 
 def _kept_keys(optimizer: Optimizer) -> set[str] | None:
-    """Return what an optimiser keeps of a weight, ``None`` where that cannot be told."""
+    """Return the keys of an optimizer's state per weight, ``None`` if unknown."""
     weight = nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     try:
         twin = type(optimizer)([weight], **optimizer.defaults)
         twin.step()
-    except Exception:  # of others, such as those that want a closure
+    except Exception:  # other optimizers, such as those that need a closure
         return None
     return set(twin.state[weight])
 
@@ -269,7 +269,7 @@ def _length(group: Any) -> int:
 def _moments_fault(
     state: Mapping[Any, Any], weights: Mapping[Any, Tensor], keys: set[str] | None
 ) -> str | None:
-    """Compare what an optimiser keeps of each weight with the weights."""
+    """Compare an optimizer's state of each weight with the weight."""
     for place, kept in state.items():
         if place not in weights or not isinstance(kept, dict):
             return 'it keeps states of weights that are not trained'
@@ -295,15 +295,15 @@ def _moments_fault(
 def check_training_state(
     checkpoint: Mapping[str, Any], runner: Runner, name: str
 ) -> None:
-    """Check that the optimiser and schedules of a checkpoint are those of the run.
+    """Check that the optimizer and schedules of a checkpoint match those of the run.
 
     Args:
         checkpoint (dict): As loaded.
-        runner (Runner): With its optimisers and schedules built.
-        name (str): What to call the checkpoint.
+        runner (Runner): With its optimizers and schedules built.
+        name (str): Name of the checkpoint in messages.
 
     Raises:
-        CheckpointError: If they are of another config, or not finite.
+        CheckpointError: If they belong to another config, or are not finite.
     """
     faults = {}
     if 'optimizer' in checkpoint:
@@ -339,14 +339,14 @@ def check_training_state(
 
 
 def _keeps(own: OptimWrapper) -> bool:
-    """Does an optimiser keep anything of weights?"""
+    """Return whether an optimizer keeps any state of weights."""
     each = own.values() if isinstance(own, OptimWrapperDict) else [own]
     return any(_kept_keys(wrapper.optimizer) for wrapper in each)
 
 
 def _moments(saved: dict) -> dict[str, Tensor]:
-    """Return what optimisers keep of weights, by a name for messages."""
-    if 'state' not in saved:  # several optimisers
+    """Return the state that optimizers keep of weights, by a name for messages."""
+    if 'state' not in saved:  # several optimizers
         return {
             f'{name}.{key}': value
             for name, each in saved.items()

@@ -1,4 +1,4 @@
-"""Checkpoints in a work dir: written whole, found again, also where it was moved."""
+"""Write checkpoints to a work dir without partial files, and find the latest one."""
 
 import logging
 import os.path as osp
@@ -14,16 +14,16 @@ _STEP = re.compile(r'(?:epoch|iter)_(\d+)\.pth')
 
 
 class _WholeFiles(LocalBackend):
-    """MMEngine's files of this machine, each there whole or not at all."""
+    """MMEngine's local files, but each is either complete or missing."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file by a temporary name."""
+        """Write a file to a temporary name, then rename it."""
         with atomic_path(filepath) as temporary:
             temporary.write_bytes(obj)
 
 
 def default_work_dir(config: str) -> str:
-    """Return the work dir of a run that does not say its own.
+    """Return the default work dir of a run.
 
     Args:
         config (str): The config file.
@@ -34,39 +34,40 @@ def default_work_dir(config: str) -> str:
 def write_whole_checkpoints() -> None:
     """Make MMEngine write checkpoints to a temporary name first.
 
-    It writes them in place, so that a process that dies, or a full disk, leaves half
-    a checkpoint where a whole one may have been. Our tools call this.
+    By default it writes them in place, so that a process that dies, or a full disk,
+    leaves an incomplete checkpoint and may destroy a complete one. Our tools call this.
     """
     register_backend('local', _WholeFiles, force=True, prefixes='')
 
 
 def checkpoint_folder(work_dir: str | Path, out_dir: str | None = None) -> Path:
-    """Return where a training keeps its checkpoints.
+    """Return the folder of a training's checkpoints.
 
     Args:
         work_dir (str | Path), out_dir (str, optional): As in
             :func:`latest_checkpoint`.
     """
-    # not out_dir itself, which other trainings share
+    # not out_dir itself, which is shared with other trainings
     return Path(out_dir) / Path(work_dir).name if out_dir else Path(work_dir)
 
 
 def latest_checkpoint(work_dir: str | Path, out_dir: str | None = None) -> str | None:
-    """Return the checkpoint that a training in this folder goes on from.
+    """Return the checkpoint from which training in this folder resumes.
 
-    That of the name in ``last_checkpoint``, in the training's own folder wherever it
-    was moved from; without it that of the latest epoch or iteration, which is said.
+    This is the one named in ``last_checkpoint``, looked up in the training's own
+    folder, which may have been moved. If that file is missing or wrong, it is the
+    checkpoint of the latest epoch or iteration; a wrong file gives a warning.
 
     Args:
         work_dir (str | Path): The work dir, moved or not.
-        out_dir (str, optional): Of the config's ``CheckpointHook``, which keeps the
-            checkpoints of several trainings there, each in a folder of its name.
+        out_dir (str, optional): ``out_dir`` of the config's ``CheckpointHook``, which
+            keeps the checkpoints of several trainings there, in one folder per name.
     """
     folder = checkpoint_folder(work_dir, out_dir)
     note = Path(work_dir) / 'last_checkpoint'
     said = _first_line(note)
     name = Path(said or '').name
-    if osp.isfile(folder / name):  # which no odd name makes fail
+    if osp.isfile(folder / name):  # does not fail for odd names
         return str(folder / name)
     steps = {path: _STEP.fullmatch(path.name) for path in folder.glob('*.pth')}
     steps = {

@@ -1,7 +1,7 @@
 # Sourced by tools/dist_*.sh and tools/slurm_*.sh.
 
-# Usage: needs LEAST EXAMPLE [arguments]; with fewer arguments, or --help, the comment at
-# the script's top is printed, which tells its usage.
+# Usage: needs LEAST EXAMPLE [arguments]; with fewer arguments, or with --help, it prints
+# the usage comment at the top of the script.
 needs() {
     local least=$1 example=$2
     shift 2
@@ -31,7 +31,7 @@ slurm() {
     local partition=$1 job_name=$2 gpus=${GPUS:-8} tools
     local per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
     tools=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-    # jobs that share a node need a port each
+    # jobs that share a node need different ports
     export MASTER_PORT=${PORT:-$((20000 + RANDOM % 20000))}
     # shellcheck disable=SC2086  # SRUN_ARGS holds several words
     PYTHONPATH="$tools/..:${PYTHONPATH:-}" exec srun -p "$partition" \

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# where nothing is installed it is to tell so
+# must also run if nothing is installed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mammo_cli.main import tool

@@ -1,4 +1,4 @@
-"""Make use of a GPU in training: layout of memory, compiled kernels, checkpointing."""
+"""Faster training: memory layout, compiled kernels, activation checkpointing."""
 
 from math import lcm
 
@@ -19,25 +19,25 @@ _WITH_GRAPHS = ('reduce-overhead', 'max-autotune')  # modes of torch.compile
 
 @HOOKS.register_module()
 class AccelerationHook(Hook):
-    """Train with channels last, compiled backbones, or fewer activations kept.
+    """Train with channels last, compiled backbones, or fewer stored activations.
 
-    Results are those of the plain model within rounding. All of it is for training
-    epochs alone: validation, and predictions between stages, run the plain model.
-    Boxes are computed in float32, whatever the number format of features.
+    Results equal those of the plain model within rounding. The hook applies only to
+    training epochs: validation, and predictions between stages, use the plain model.
+    Boxes are computed in float32, regardless of the number format of features.
 
     Args:
-        channels_last (bool): Whether the channels of a pixel lie side by side in memory,
-            as a GPU's matrix units and a CPU's vector units want them. Defaults to True.
-        compile (bool | dict): Whether ``torch.compile`` fuses the backbones and necks
-            that learn; a dict has its arguments. The first step takes minutes. With CUDA
-            graphs, its mode 'reduce-overhead', each step is announced: else the
-            backward pass of a neck passes for a new step, and takes the memory of what
-            the backbone in front of it still needs. Defaults to False.
-        pad_to (int): Sides of images are padded to multiples of it when compiling, so
+        channels_last (bool): Whether the channels of a pixel are adjacent in memory,
+            which suits a GPU's matrix units and a CPU's vector units. Defaults to True.
+        compile (bool | dict): Whether ``torch.compile`` compiles the backbones and
+            necks that learn; a dict contains its arguments. The first step takes
+            minutes. In the mode 'reduce-overhead' (CUDA graphs), each step is marked.
+            Otherwise the backward pass of a neck would count as a new step and overwrite
+            memory that the preceding backbone still needs. Defaults to False.
+        pad_to (int): When compiling, image sides are padded to multiples of this, so
             that there are few sizes. Defaults to 64.
-        activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp`` compute
-            their activations again in the backward pass instead of keeping them: less
-            memory, about a third more time. Defaults to False.
+        activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp``
+            recompute their activations in the backward pass instead of storing them:
+            less memory, about a third more time. Defaults to False.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class AccelerationHook(Hook):
         self._chosen = torch.backends.cudnn.benchmark
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Prepare the parts that learn; in each stage these are others."""
+        """Prepare the parts that learn, which differ between stages."""
         self._active = True
         model = _model_of(runner)
         self._handles += keep_places_in_float32(model)
@@ -78,20 +78,20 @@ class AccelerationHook(Hook):
             self._begin_compiled(model)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Let the plain model validate, amid an epoch too."""
+        """Switch to the plain model for validation, even in the middle of an epoch."""
         self.after_train_epoch(runner)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Announce a step; go on with the prepared model behind a validation."""
+        """Mark a new step; return to the prepared model after a validation."""
         if not self._active:
             self.before_train_epoch(runner)
         if self.compile is not None and self.compile.get('mode') in _WITH_GRAPHS:
             torch.compiler.cudagraph_mark_step_begin()
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Leave the plain model."""
+        """Restore the plain model."""
         self._active = False
         for handle in self._handles:
             handle.remove()
@@ -107,7 +107,7 @@ class AccelerationHook(Hook):
         self._divisors = {}
 
     def _begin_compiled(self, model: nn.Module) -> None:
-        # few sizes, so that to try out the kernels for each pays
+        # with few sizes, benchmarking the kernels for each of them is worthwhile
         torch.backends.cudnn.benchmark = not torch.backends.cudnn.deterministic
         for name, module in model.named_modules():
             if isinstance(module, ImgDataPreprocessor):
@@ -125,9 +125,9 @@ def _model_of(runner: Runner) -> nn.Module:
 
 
 def align_optimizers(wrapper) -> None:
-    """Lay momenta out in memory as their weights, which fused optimisers need.
+    """Give momenta the memory layout of their weights, as fused optimizers require.
 
-    Those of a checkpoint lie as they were saved.
+    Momenta from a checkpoint have the layout in which they were saved.
 
     Args:
         wrapper (OptimWrapper | OptimWrapperDict): Changed in place.

@@ -1,4 +1,4 @@
-"""Refuse a checkpoint of another model or of other classes."""
+"""Refuse a checkpoint of another model or with other classes."""
 
 from collections.abc import Sequence
 
@@ -29,18 +29,17 @@ from mammo_plugins.registry import HOOKS
 class CheckpointCheckHook(Hook):
     """Compare a checkpoint with the model before anything runs.
 
-    MMEngine only warns of keys that differ and goes on with random weights. When
+    MMEngine only warns about keys that differ and continues with random weights. When
     testing or resuming, this hook raises instead. Training from ``load_from``
-    stays lenient, since fine-tuning replaces heads. A test of weights from before the
-    last stage of their training is warned of. The classes of the data, of the heads
-    and of the checkpoint have to be the same; others of a checkpoint that is fine-tuned
-    are warned of. A training goes on from data alone, and with the checkpoints that are
-    in its own folder, wherever it was moved from
-    (:mod:`~mammo_plugins.engine.resuming`).
+    stays lenient, since fine-tuning replaces heads. Testing weights from before the
+    last stage of their training gives a warning. The classes of the data, the heads
+    and the checkpoint must be the same; if a checkpoint to fine-tune has other classes,
+    there is a warning. Training resumes from plain data only, with the checkpoints in
+    its own folder, even if that was moved (:mod:`~mammo_plugins.engine.resuming`).
     """
 
     def before_run(self, runner: Runner) -> None:
-        """Raise :class:`AnnotationError` if data and heads have other classes."""
+        """Raise :class:`AnnotationError` if the classes of data and heads differ."""
         check_classes(runner.cfg, self._model(runner), self._parts(runner))
 
     @staticmethod
@@ -56,7 +55,7 @@ class CheckpointCheckHook(Hook):
         return [part for part, loop in loops.items() if isinstance(loop, BaseLoop)]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Raise :class:`CheckpointError` if the weights are not the model's."""
+        """Raise :class:`CheckpointError` if the weights do not fit the model."""
         training = isinstance(runner._train_loop, BaseLoop)
         name = runner._load_from or f'the latest checkpoint of {runner.work_dir}'
         fine_tuned = training and not runner._resume
@@ -82,7 +81,7 @@ class CheckpointCheckHook(Hook):
         for warning in prepare_resuming(checkpoint, checkpoint_folders(runner), name):
             runner.logger.warning(warning)
         averaged = checkpoint.get('ema_state_dict')
-        if averaged is not None:  # takes the place of the weights
+        if averaged is not None:  # replaces the weights
             check_state_dict(
                 self._model(runner),
                 dict(
@@ -92,12 +91,12 @@ class CheckpointCheckHook(Hook):
                 ),
                 f'{name}: ema_state_dict',
             )
-        if not isinstance(runner.train_loop, StagedTrainLoop):  # has them later
+        if not isinstance(runner.train_loop, StagedTrainLoop):  # builds them later
             check_training_state(checkpoint, runner, name)
 
     @staticmethod
     def _check_length(loop: BaseLoop, meta: dict, name: str) -> None:
-        if isinstance(loop, StagedTrainLoop):  # each stage has a length of its own
+        if isinstance(loop, StagedTrainLoop):  # each stage has its own length
             return
         iterations = isinstance(loop, IterBasedTrainLoop)
         unit = 'iter' if iterations else 'epoch'

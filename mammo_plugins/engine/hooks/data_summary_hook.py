@@ -1,4 +1,4 @@
-"""What a run learns from and is tested on, said when it begins."""
+"""Log a summary of the training, validation and test data at the start of a run."""
 
 from collections.abc import Iterator
 from logging import INFO, WARNING
@@ -11,10 +11,10 @@ from mammo_plugins.registry import HOOKS
 
 
 def built_datasets(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets that wrappers such as ConcatDataset hold.
+    """Yield the data sets within wrappers such as ConcatDataset.
 
     Args:
-        dataset (Dataset): Yielded itself if it wraps none.
+        dataset (Dataset): Yielded itself if it does not wrap another.
     """
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     if inner[0] is None:
@@ -26,19 +26,19 @@ def built_datasets(dataset: Any) -> Iterator[Any]:
 
 @HOOKS.register_module()
 class DataSummaryHook(Hook):
-    """Log how many samples and lesions there are, and which lesions are left out.
+    """Log the numbers of samples and lesions, and which lesions are left out.
 
-    Metrics get the latter as ``dataset_meta['left_out']``, to tell it with their
-    numbers.
+    Metrics get the latter as ``dataset_meta['left_out']``, to report it with their
+    figures.
     """
 
-    priority = 'VERY_LOW'  # next to the first iteration in the log
+    priority = 'VERY_LOW'  # just before the first iteration in the log
 
     def __init__(self) -> None:
         self._last: Any = None
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Log the training data; again where a stage has others."""
+        """Log the training data, again if a stage has different data."""
         dataset = runner.train_loop.dataloader.dataset
         if dataset is not self._last:
             self._last = dataset
@@ -50,12 +50,12 @@ class DataSummaryHook(Hook):
             self._log(runner, 'validation', runner.val_loop.dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Log the test data, and tell the metrics."""
+        """Log the test data, and inform the metrics."""
         self._log(runner, 'test', runner.test_loop.dataloader.dataset)
         self._tell_metrics(runner.test_loop)
 
     def before_val(self, runner: Runner) -> None:
-        """Tell the metrics."""
+        """Inform the metrics."""
         self._tell_metrics(runner.val_loop)
 
     @staticmethod

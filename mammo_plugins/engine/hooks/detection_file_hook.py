@@ -1,4 +1,4 @@
-"""A test's detections as a file that a later training reads."""
+"""Write a test's detections to a file for a later training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from mammo_plugins.structures.detections import Detections
 
 @HOOKS.register_module()
 class DetectionFileHook(Hook):
-    """Write what a detector finds in a test.
+    """Write the detections of a test to a file.
 
     For :class:`~mammo_plugins.datasets.PatchDataset`; see
-    :func:`~mammo_plugins.structures.write_detections`. What lies outside the breast is
-    left out.
+    :func:`~mammo_plugins.structures.write_detections`. Detections outside the breast
+    are left out.
 
     Args:
         out_file (str): The JSON file, relative to the working directory.
@@ -29,7 +29,7 @@ class DetectionFileHook(Hook):
         self._found: dict[int, Detections] = {}
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Forget the detections of before."""
+        """Discard earlier detections."""
         self._found = {}
 
     def after_test_iter(
@@ -39,7 +39,7 @@ class DetectionFileHook(Hook):
         data_batch: Any = None,
         outputs: Sequence[DetDataSample] | None = None,
     ) -> None:
-        """Take the detections of a batch."""
+        """Collect the detections of a batch."""
         self._found.update(detections_of(outputs))
 
     def after_test_epoch(

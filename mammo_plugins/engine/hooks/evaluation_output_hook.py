@@ -1,4 +1,4 @@
-"""Where metrics write their files."""
+"""Set the folders that metrics write their files to."""
 
 import os.path as osp
 from typing import Any
@@ -11,10 +11,10 @@ from mammo_plugins.registry import HOOKS
 
 @HOOKS.register_module()
 class EvaluationOutputHook(Hook):
-    """Give metrics that write files a folder of this run, and tell what is evaluated.
+    """Give metrics an output folder of this run, and the annotation files.
 
     A metric with an ``out_dir`` of ``None`` writes to ``<work_dir>/val`` or
-    ``<work_dir>/test``. One with ``evaluate_part`` gets the annotation files.
+    ``<work_dir>/test``. A metric with ``evaluate_part`` gets the annotation files.
     """
 
     def before_val(self, runner: Runner) -> None:
@@ -35,7 +35,7 @@ class EvaluationOutputHook(Hook):
 
 
 def _annotation_files(dataset: Any) -> list[str]:
-    """Return those of a data set, also inside wrappers."""
+    """Return the annotation files of a data set, including those inside wrappers."""
     inner = getattr(dataset, 'datasets', None) or [
         each for each in [getattr(dataset, 'dataset', None)] if each is not None
     ]

@@ -1,4 +1,4 @@
-"""Stop a training whose loss or weights are no numbers any more."""
+"""Stop training if a loss or weight is no longer finite."""
 
 from math import isfinite
 from typing import Any
@@ -18,16 +18,16 @@ _CURE = (
 
 
 class DivergenceError(RuntimeError):
-    """A training that diverged; the message names losses, samples and what to do."""
+    """Training diverged; the message names losses, samples and what to do."""
 
 
 @HOOKS.register_module()
 class FiniteHook(Hook):
-    """Stop a training at the first loss that is NaN or infinite.
+    """Stop training at the first loss that is NaN or infinite.
 
-    MMEngine trains on, and mmdet's ``CheckInvalidLossHook`` looks at each 50th step
-    alone. Here each step counts, all losses are told with the samples of the batch, and
-    no checkpoint is written whose weights are not finite.
+    MMEngine continues, and mmdet's ``CheckInvalidLossHook`` checks only every 50th
+    step. This hook checks every step, reports all losses with the samples of the batch,
+    and prevents checkpoints with weights that are not finite.
     """
 
     priority = 'VERY_HIGH'  # before the checkpoint is written

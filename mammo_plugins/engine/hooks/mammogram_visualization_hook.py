@@ -1,4 +1,4 @@
-"""Pictures of the same validation samples in each epoch."""
+"""Log pictures of the same validation samples in each epoch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,21 +11,21 @@ from torch.utils.data import DataLoader
 from mammo_plugins.registry import HOOKS
 from mammo_plugins.visualization import MammogramVisualizer, sample_name
 
-_MOST_LOOKED_AT = 1000  # samples, to find some with lesions
+_MOST_LOOKED_AT = 1000  # samples that are searched for some with lesions
 
 
 @HOOKS.register_module()
 class MammogramVisualizationHook(Hook):
-    """Log pictures of a few validation samples, with what is annotated and predicted.
+    """Log pictures of a few validation samples, with annotations and predictions.
 
-    It works where ``visualizer`` is a
+    It requires that ``visualizer`` is a
     :class:`~mammo_plugins.visualization.MammogramVisualizer`, and does nothing
-    otherwise. The samples are the same in each epoch, spread over the data; half of
-    them, as far as there are any, have lesions or are of a positive class. Of several
-    processes the first draws, of what it validates.
+    otherwise. The samples are the same in each epoch and spread over the data. Half of
+    them, if available, have lesions or a positive class. With several processes, only
+    the first one draws, from the samples that it validates.
 
     Args:
-        num_samples (int): How many; 0 logs no pictures. Defaults to 4.
+        num_samples (int): Number of samples; 0 logs no pictures. Defaults to 4.
         score_thr (float): Boxes with lower scores are not drawn. Defaults to 0.1.
     """
 
@@ -46,7 +46,7 @@ class MammogramVisualizationHook(Hook):
         data_batch: Any = None,
         outputs: Sequence | None = None,
     ) -> None:
-        """Draw those of a batch."""
+        """Draw the chosen samples of a batch."""
         for place in self._places.get(batch_idx, ()):
             inputs, sample = data_batch['inputs'], outputs[place]
             runner.visualizer.add_datasample(
@@ -61,8 +61,8 @@ class MammogramVisualizationHook(Hook):
 
 
 def _epoch(runner: Runner) -> int:
-    """Return the epoch, as MMEngine's logger counts it for the metrics beside."""
-    # asking a runner that only validates for its epoch would build the training
+    """Return the epoch that MMEngine's logger uses for the metrics of this validation."""
+    # asking a runner that only validates for its epoch would build the training loop
     trains = runner._train_loop is not None and not isinstance(runner._train_loop, dict)
     return runner.epoch if trains else 0
 
@@ -71,18 +71,18 @@ def chosen_places(loader: DataLoader, number: int) -> dict[int, list[int]]:
     """Choose samples of a data loader.
 
     Args:
-        loader (DataLoader): In whose order they are counted.
-        number (int): How many.
+        loader (DataLoader): The data loader.
+        number (int): Number of samples.
 
     Returns:
-        dict[int, list[int]]: By batch, the places in it.
+        dict[int, list[int]]: Positions within the batch, by batch.
     """
     order = [
         (index, batch, place)
         for batch, indices in enumerate(loader.batch_sampler)
         for place, index in enumerate(indices)
     ]
-    # the same samples where the order is another in each epoch
+    # the same samples even if their order changes in each epoch
     looked_at = _spread(sorted(order), _MOST_LOOKED_AT)
     positive, negative = [], []
     for each in looked_at:
@@ -95,14 +95,14 @@ def chosen_places(loader: DataLoader, number: int) -> dict[int, list[int]]:
 
 
 def _spread(items: list, number: int) -> list:
-    """Return as many items, evenly spread, or all."""
+    """Return the given number of items, evenly spread, or all if there are fewer."""
     if len(items) <= number:
         return items
     return [items[len(items) * k // number] for k in range(number)]
 
 
 def _is_positive(dataset: Any, index: int) -> bool:
-    """Tell whether a sample has lesions that count, or the label of a positive class."""
+    """Return whether a sample has lesions (not ignored ones) or a positive label."""
     if not hasattr(dataset, 'get_data_info'):
         return False
     info = dataset.get_data_info(index)

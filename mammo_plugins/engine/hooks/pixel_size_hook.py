@@ -1,4 +1,4 @@
-"""The size of pixels in training, kept in checkpoints and compared in tests."""
+"""Store the pixel size of the training in checkpoints, and compare it in tests."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ from mammo_plugins.structures.pixel_size import (
 
 @HOOKS.register_module()
 class PixelSizeHook(Hook):
-    """Keep the pixel size of the network's input in a checkpoint's ``meta``.
+    """Store the pixel size of the network's input in a checkpoint's ``meta``.
 
-    A test whose pixels are more than twice or less than half as large is warned of.
-    Samples tell their size by ``pixel_spacing_mm`` and ``homography_matrix`` among
-    their ``meta_keys``; of those that do not, nothing is said.
+    A test gives a warning if its pixels are more than twice or less than half as large.
+    The size is computed from ``pixel_spacing_mm`` and ``homography_matrix`` among the
+    ``meta_keys`` of samples. Samples without them are not checked.
 
     Args:
-        num_samples (int): How many views are looked at; their median counts.
+        num_samples (int): Number of views to examine; their median counts.
             Defaults to 64.
     """
 
@@ -51,14 +51,14 @@ class PixelSizeHook(Hook):
         self._look_at(data_batch)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add the size, that of before a resume where it is known."""
+        """Add the size; after resuming, the original one if it is known."""
         if self.trained is None and self._sizes:
             self.trained = float(np.median(self._sizes))
         if self.trained is not None:
             checkpoint['meta'][KEY] = self.trained
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the size of the training, unless it is begun anew."""
+        """Remember the size of the training, unless a new training starts."""
         if (
             runner._resume
             or runner._train_loop is None
@@ -67,7 +67,7 @@ class PixelSizeHook(Hook):
             self.trained = (checkpoint.get('meta') or {}).get(KEY)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Forget the samples of before."""
+        """Discard earlier samples."""
         self._sizes = []
 
     def after_test_iter(
@@ -81,7 +81,7 @@ class PixelSizeHook(Hook):
         self._look_at(data_batch)
 
     def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        """Warn of other pixels than those of the training."""
+        """Warn if the pixel size differs from that of the training."""
         if self._sizes:
             said = pixel_size_warning(float(np.median(self._sizes)), self.trained)
             if said:

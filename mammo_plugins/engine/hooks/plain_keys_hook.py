@@ -1,4 +1,4 @@
-"""Checkpoints of models whose parts are wrapped."""
+"""Checkpoints of models with wrapped parts."""
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -10,21 +10,21 @@ from mammo_plugins.registry import HOOKS
 
 @HOOKS.register_module()
 class PlainKeysHook(Hook):
-    """Keep the wrappers of a model's parts out of its checkpoints.
+    """Remove the wrappers of a model's parts from weight names in its checkpoints.
 
     MMEngine unwraps the whole model before it saves, but not the parts that
-    ``MMSeparateDistributedDataParallel`` wraps, so that such a checkpoint would fit
-    distributed training alone. With this hook it fits any number of processes.
+    ``MMSeparateDistributedDataParallel`` wraps. Such a checkpoint would only fit
+    distributed training. With this hook it fits any number of processes.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Name the weights as they are without wrappers."""
+        """Give the weights their names without wrappers."""
         checkpoint['state_dict'] = {
             plain_key(key): value for key, value in checkpoint['state_dict'].items()
         }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Name them as the model has them now."""
+        """Give the weights the names in the current model."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module

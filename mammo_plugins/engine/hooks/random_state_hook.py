@@ -1,4 +1,4 @@
-"""Resume with the random numbers that were next."""
+"""Resume with the next random numbers of the interrupted run."""
 
 import random
 from typing import Any
@@ -18,10 +18,10 @@ _KEY = 'random_state'
 class RandomStateHook(Hook):
     """Save the states of random number generators in checkpoints, and restore them.
 
-    With it a training of one process whose data are loaded in that process
-    (``num_workers=0``), and which is not validated on the way, goes on after a resume
-    as if it had not been stopped. Workers of data loaders and other processes of a
-    distributed training have generators of their own, which start anew.
+    With this hook, training in a single process that loads its own data
+    (``num_workers=0``) and does not validate in between resumes exactly as if it had
+    not been stopped. Data loader workers and other processes of a distributed training
+    have their own generators, which restart.
     """
 
     priority = 'VERY_LOW'
@@ -38,11 +38,11 @@ class RandomStateHook(Hook):
         )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Restore the states when a training is resumed."""
+        """Restore the states when training is resumed."""
         if runner._resume and _KEY in checkpoint and runner.rank == 0:
             try:
                 self._restore(checkpoint[_KEY])
-            except Exception as error:  # torch, NumPy and Python each have their own
+            except Exception as error:  # torch, NumPy and Python each raise their own
                 raise CheckpointError(
                     f'{runner._load_from}: {_KEY}: not the states of random number '
                     f'generators ({error}); take an earlier checkpoint'
@@ -54,7 +54,7 @@ class RandomStateHook(Hook):
         if len(state['cuda']) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state['cuda'])
         kind, keys, *place = state['numpy']
-        if not 0 <= place[0] <= len(keys):  # NumPy does not look
+        if not 0 <= place[0] <= len(keys):  # NumPy does not check
             raise ValueError(f'position {place[0]} of {len(keys)} words')
         np.random.set_state((kind, keys.numpy().astype(np.uint32), *place))
         version, words, gauss = state['python']

@@ -1,4 +1,4 @@
-"""Training goes on without images that cannot be read; they are named and counted."""
+"""Continue training without unreadable images, which are named and counted."""
 
 from collections.abc import Iterator
 from logging import ERROR, WARNING
@@ -18,19 +18,19 @@ from .data_summary_hook import built_datasets
 
 
 class _SkipUnreadable:
-    """A data set's ``prepare_data`` that gives ``None`` for what cannot be read.
+    """A data set's ``prepare_data`` that returns ``None`` for unreadable samples.
 
     MMEngine's data sets then draw another sample.
 
     Args:
-        dataset (BaseDataset): Of training.
-        max_share (float): Of its samples, beyond which the error is raised.
+        dataset (BaseDataset): Training data set.
+        max_share (float): Share of unreadable samples above which the error is raised.
     """
 
     def __init__(self, dataset: BaseDataset, max_share: float) -> None:
         self.dataset = dataset
         self.max_share = max_share
-        # a byte a sample, shared with the workers of data loaders
+        # one byte per sample, shared with the workers of data loaders
         self.flags = get_context('spawn').RawArray('b', len(dataset))
 
     def __call__(self, idx: int) -> Any:
@@ -44,7 +44,7 @@ class _SkipUnreadable:
                     f'{error}; skipped, another sample is taken in its place',
                     logger='current',
                     level=ERROR,
-                )  # heard of all processes
+                )  # logged by all processes
             count = sum(self.flags)
             if count > self.max_share * len(self.flags):
                 raise MammogramError(
@@ -70,19 +70,19 @@ def _paths(sample: Any) -> Iterator[str]:
 
 @HOOKS.register_module()
 class UnreadableImagesHook(Hook):
-    """Skip samples of training that hold an image which cannot be read.
+    """Skip training samples that contain an unreadable image.
 
-    Of several views one is enough. Another sample is drawn in its place; each file is
-    named once, and how many samples were left out is logged after each epoch. Validation
-    and test, whose figures would change, stop at such an image; the headers of what is
-    validated are looked at before a training begins.
+    One unreadable view is enough. Another sample is drawn instead. Each file is named
+    once, and the number of skipped samples is logged after each epoch. Validation and
+    test stop at such an image, since their figures would change. The headers of
+    validation images are checked before training begins.
 
     Args:
-        max_share (float): Of the samples of a data set, 0 to 1; the training stops when
-            more cannot be read. Defaults to 0.5.
+        max_share (float): Share of a data set's samples, 0 to 1. Training stops if more
+            of them are unreadable. Defaults to 0.5.
 
     Raises:
-        ValueError: If ``max_share`` is no share.
+        ValueError: If ``max_share`` is not between 0 and 1.
     """
 
     def __init__(self, max_share: float = 0.5) -> None:
@@ -92,7 +92,7 @@ class UnreadableImagesHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Raise :class:`MammogramError` for what a validation would stop at."""
+        """Raise :class:`MammogramError` for images that would stop a validation."""
         if not isinstance(runner._val_loop, BaseLoop):
             return
         for dataset in built_datasets(runner._val_loop.dataloader.dataset):
@@ -122,13 +122,13 @@ class UnreadableImagesHook(Hook):
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Begin with data that are new; before there are workers."""
+        """Wrap data sets that are new, before workers start."""
         for dataset in built_datasets(runner.train_loop.dataloader.dataset):
             if isinstance(dataset, BaseDataset) and self._skips(dataset) is None:
                 dataset.prepare_data = _SkipUnreadable(dataset, self.max_share)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Log how many samples were left out, in all processes together."""
+        """Log the number of skipped samples, over all processes."""
         for dataset in built_datasets(runner.train_loop.dataloader.dataset):
             skips = self._skips(dataset)
             if skips is None:

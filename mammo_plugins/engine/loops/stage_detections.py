@@ -1,4 +1,4 @@
-"""Detections that a stage of training starts from."""
+"""Predict the detections that a training stage starts from."""
 
 import os.path as osp
 
@@ -13,7 +13,7 @@ from mammo_plugins.structures.detections import Detections
 
 
 def file_is_there(path: str) -> bool:
-    """Return whether the main process sees a file; all processes agree.
+    """Return whether the main process sees a file, the same in all processes.
 
     Args:
         path (str): The file.
@@ -33,9 +33,9 @@ def predict_detections(
 
     Args:
         model (nn.Module): Without wrapper; left in evaluation mode.
-        dataloader (DataLoader): Of test samples with their canonical frames.
-        path (str): The file, as of :func:`write_detections`, boxes in file pixels.
-        info (dict): What the file says of its origin.
+        dataloader (DataLoader): Test samples with their canonical frames.
+        path (str): The file, as in :func:`write_detections`, with boxes in file pixels.
+        info (dict): Origin of the detections, to store in the file.
     """
     model.eval()
     found: dict[int, Detections] = {}

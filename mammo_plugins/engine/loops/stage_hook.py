@@ -1,4 +1,4 @@
-"""What hooks and checkpoints know of stages."""
+"""Stage information in hooks and checkpoints."""
 
 from math import inf
 from typing import Any
@@ -10,15 +10,15 @@ from mammo_plugins.engine.checkpoint_content import is_count
 from mammo_plugins.engine.loops.stages import StageError
 from mammo_plugins.engine.resuming import check_training_state
 
-# what a checkpoint holds of the stage under way
+# keys of the current stage in a checkpoint
 OF_STAGE = ('stage', 'optimizer', 'param_schedulers')
 
 
 def forget_stage(runner: Runner) -> None:
-    """Make the hooks forget what they remember of the stage before.
+    """Make the hooks discard their state of the previous stage.
 
-    A stage has its own losses in the log, its own pace, patience and best
-    checkpoint; that of the stage before is kept.
+    A stage has its own losses in the log, and its own timing, patience and best
+    checkpoint. The best checkpoint of the previous stage is kept.
 
     Args:
         runner (Runner): The runner.
@@ -28,7 +28,7 @@ def forget_stage(runner: Runner) -> None:
         for key in list(values):
             if key.startswith(('train/', 'val/', 'best_score', 'best_ckpt')):
                 values.pop(key)
-                # or it would be missed, with a warning, when resumed
+                # otherwise resuming would miss it, with a warning
                 hub._resumed_keys.pop(key, None)
     for hook in runner.hooks:
         if isinstance(hook, IterTimerHook):
@@ -48,7 +48,7 @@ def keep_best(runner: Runner, metric: str | None) -> None:
 
     Args:
         runner (Runner): The runner.
-        metric (str, optional): The higher the better; ``None``, keep no best ones.
+        metric (str, optional): Metric to maximize; ``None`` keeps no best weights.
     """
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):
@@ -59,7 +59,7 @@ def keep_best(runner: Runner, metric: str | None) -> None:
 
 
 def best_checkpoint(runner: Runner) -> str | None:
-    """Return the file of the best weights that the hook has kept, if any."""
+    """Return the file with the best weights that the hook has kept, if any."""
     paths = [
         hook.best_ckpt_path for hook in runner.hooks if isinstance(hook, CheckpointHook)
     ]
@@ -67,11 +67,11 @@ def best_checkpoint(runner: Runner) -> str | None:
 
 
 class StageHook(Hook):
-    """Keeps the stage in checkpoints; :class:`StagedTrainLoop` registers it.
+    """Store the stage in checkpoints; :class:`StagedTrainLoop` registers this hook.
 
-    MMEngine saves at the end of an epoch, before validation. So that a resumed run
-    goes on as if it had not stopped, a checkpoint tells whether its validation is
-    still to come, and holds what early stopping has counted.
+    MMEngine saves at the end of an epoch, before validation. To let a run resume as if
+    it had not been stopped, a checkpoint records whether its validation is pending, and
+    the state of early stopping.
     """
 
     priority = 'NORMAL'
@@ -81,7 +81,7 @@ class StageHook(Hook):
         self._metrics: dict | None = None
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Forget the last validation."""
+        """Discard the last validation."""
         self._metrics = None
 
     def after_val_epoch(
@@ -112,7 +112,7 @@ class StageHook(Hook):
             stages=[stage.name for stage in loop.stages],
             later=loop.later_names,
             begin_epoch=loop.begin_epoch,
-            # saved at the end of an epoch, not on the way or after validation
+            # saved at the end of an epoch, not within it or after validation
             to_validate=checkpoint['meta']['epoch'] > loop.epoch,
             metrics=self._metrics,
             early_stopping=[
@@ -122,19 +122,19 @@ class StageHook(Hook):
         )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put aside what is of the stage, for the loop to load when it is there."""
+        """Keep the stage's state until the loop enters the stage and restores it."""
         self.loaded = {
             key: checkpoint.pop(key) for key in OF_STAGE if key in checkpoint
         }
         if runner._resume:
             self._check_stage(self.loaded.get('stage'))
-        # nothing to compare with before the stage has its data
+        # the comparison needs the stage's data, which are not built yet
         checkpoint.get('meta', {}).pop('dataset_meta', None)
 
     @staticmethod
     def _check_stage(stage: dict | None) -> None:
         """Raise for a stage in a checkpoint that was not written by this hook."""
-        if stage is None:  # the loop says so
+        if stage is None:  # reported by the loop
             return
         try:
             names = [stage['name'], *stage.get('stages', ()), *stage['later']]
@@ -148,7 +148,7 @@ class StageHook(Hook):
                 and isinstance(stage['to_validate'], bool)
             )
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
-            sound = False  # a missing part, or a number or tensor in place of a list
+            sound = False  # a missing key, or a number or tensor in place of a list
         if not sound:
             raise StageError(
                 'the checkpoint to resume from tells its stage in a way '
@@ -156,10 +156,10 @@ class StageHook(Hook):
             )
 
     def restore(self, runner: Runner) -> bool:
-        """Load the stage's part of the checkpoint.
+        """Load the stage's state from the checkpoint.
 
         Returns:
-            bool: Whether the validation of the last epoch is still to come.
+            bool: Whether the validation of the last epoch is pending.
         """
         check_training_state(self.loaded, runner, runner._load_from)
         if 'optimizer' in self.loaded:
@@ -171,7 +171,7 @@ class StageHook(Hook):
         ):
             hook.wait_count, hook.best_score = count, score
             if stage['metrics'] is not None:
-                # saved within the validation, before this hook's turn
+                # saved during validation, before this hook was called
                 hook.after_val_epoch(runner, stage['metrics'])
         self.loaded = {}
         return stage['to_validate']

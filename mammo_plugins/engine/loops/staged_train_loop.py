@@ -1,4 +1,4 @@
-"""Training in stages, in one launch."""
+"""Training in stages within one run."""
 
 import copy
 import gc
@@ -39,10 +39,10 @@ from mammo_plugins.registry import LOOPS
 
 
 def without_batch(dataloader: DataLoader) -> str:
-    """Return why a data loader has nothing to iterate over, '' if it has.
+    """Return why a data loader yields no batch, or '' if it yields at least one.
 
     Args:
-        dataloader (DataLoader): Of training data.
+        dataloader (DataLoader): Training data loader.
     """
     if len(dataloader):
         return ''
@@ -57,50 +57,51 @@ def without_batch(dataloader: DataLoader) -> str:
 
 @LOOPS.register_module()
 class StagedTrainLoop(EpochBasedTrainLoop):
-    """Train a model in stages, each with its own data, part, optimiser and length.
+    """Train a model in stages, each with its own data, part, optimizer and length.
 
-    Outside a stage's ``trainable`` parameters do not learn and modules are in
-    evaluation mode, so that running statistics stay. Where the model's own config
-    freezes something, it stays frozen. A model with a method ``start_stage(name)``
-    is told of each stage, and of the end by ``start_stage(None)``.
+    Parameters outside a stage's ``trainable`` do not learn, and modules outside it are
+    in evaluation mode, so that running statistics are kept. Everything that the model's
+    own config freezes stays frozen. If the model has a method ``start_stage(name)``, it
+    is called for each stage, and as ``start_stage(None)`` at the end.
 
     Epochs and iterations are counted over all stages, in logs and in checkpoint
-    names; schedules are counted from the beginning of their stage. Early stopping
+    names. Schedules are counted from the beginning of their stage. Early stopping
     ends a stage, not the training, and each stage keeps its own best checkpoint.
-    A checkpoint can be resumed in any stage. One that was saved before the
-    validation of its epoch is validated first. The remaining time in the log counts
+    A checkpoint can be resumed in any stage. If it was saved before the
+    validation of its epoch, it is validated first. The remaining time in the log counts
     stages whose data depend on ``detections`` only once they have begun.
 
     Args:
         runner (Runner): The runner.
         dataloader (dict): The runner's top-level ``train_dataloader``.
-        stages (dict[str, dict]): By name. Of each:
+        stages (dict[str, dict]): Stages by name. Each has:
 
             - max_epochs (int): Length; 0 skips the stage.
             - trainable (list[str], optional): Dotted names of modules or parameters
               to train, each with all below it. Defaults to ``None``, all.
             - train_dataloader (dict), optim_wrapper (dict), auto_scale_lr (dict):
-              What differs from the top-level ones, merged as configs inherit:
-              ``_delete_=True`` drops what they have.
-            - param_scheduler (dict | list): In place of the top-level one; ``None``
-              keeps the rate as it is.
+              Differences from the top-level ones, merged as configs inherit:
+              ``_delete_=True`` drops the top-level settings.
+            - param_scheduler (dict | list): Replaces the top-level one; ``None``
+              keeps the rate constant.
             - val_begin (int), val_interval (int): In epochs of the stage. By default
-              the stage is validated at its end alone.
+              the stage is validated only at its end.
             - val_evaluator (dict | list): Metrics of its validation, in place of the
-              top-level ``val_evaluator``; without a ``type``, what differs of that,
+              top-level ``val_evaluator``; without a ``type``, differences from that,
               such as ``dict(metrics=dict(malignancy=None))``.
-            - save_best (str): Metric of its validation, the higher the better. The
-              weights that were best by it are kept as by MMEngine's checkpoint hook,
-              and the next stage goes on from them. Where a stage has it, the hook's
+            - save_best (str): Metric of its validation that should be maximized. The
+              best weights by this metric are kept as by MMEngine's checkpoint hook,
+              and the next stage starts from them. If a stage has it, the hook's
               own ``save_best`` is not used.
             - detections (dict): ``dataloader``, merged over the top-level
-              ``train_dataloader``, and ``out_file``. Before the stage the model, as
-              trained so far, predicts over the data loader; the file, relative to
+              ``train_dataloader``, and ``out_file``. Before the stage, the current
+              model predicts over the data loader. The file, relative to
               the work dir, becomes ``detection_file`` of the stage's dataset. A
-              resumed stage uses the file that is there.
+              resumed stage uses the existing file.
 
-        order (list[str]): The names of all stages in the order of training; that of
-            the dict is lost where MMEngine writes a config.
+        order (list[str]): The names of all stages in the order of training. It is
+            needed because MMEngine does not keep the order of a dict when it writes a
+            config.
 
     Raises:
         StageError: If a stage's settings are wrong, or it has nothing to train.
@@ -121,7 +122,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         stages: Mapping[str, dict],
         order: Sequence[str],
     ) -> None:
-        # not the parent's, which builds the data of the whole training
+        # not the parent's __init__, which builds the data of the whole training
         super(EpochBasedTrainLoop, self).__init__(runner, DataLoader([]))
         parsed = parse_stages(
             stages,
@@ -157,23 +158,23 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     @property
     def model(self) -> nn.Module:
-        """nn.Module: The runner's model without wrapper."""
+        """nn.Module: The runner's model, without wrapper."""
         model = self.runner.model
         return model.module if is_model_wrapper(model) else model
 
     @property
     def later_stages(self) -> list[Stage]:
-        """list[Stage]: Those after the one under way."""
+        """list[Stage]: The stages after the current one."""
         return self.stages[self.stages.index(self.stage) + 1 :]
 
     @property
     def later_names(self) -> list[str]:
-        """list[str]: Of the stages after the one under way, skipped ones too."""
+        """list[str]: Names of the stages after the current one, including skipped ones."""
         return self._names[self._names.index(self.stage.name) + 1 :]
 
     @property
     def max_epochs(self) -> int:
-        """int: Epochs of all stages; a stage that was stopped early counts less."""
+        """int: Epochs of all stages; a stage that was stopped early has fewer."""
         return self.begin_epoch + sum(
             s.max_epochs for s in (self.stage, *self.later_stages)
         )
@@ -185,16 +186,16 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     @property
     def val_begin(self) -> int:
-        """int: First epoch of the stage under way to validate after."""
+        """int: First epoch of the current stage after which to validate."""
         return self.stage.val_begin
 
     @property
     def val_interval(self) -> int:
-        """int: Epochs of the stage under way between validations."""
+        """int: Epochs of the current stage between validations."""
         return self.stage.val_interval or self.stage.max_epochs
 
     def run(self) -> nn.Module:
-        """Train all stages, or those that a resumed run has still to do."""
+        """Train all stages, or the remaining ones of a resumed run."""
         runner = self.runner
         resumed = self._iter > 0
         if resumed:
@@ -218,7 +219,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         return runner.model
 
     def run_epoch(self) -> None:
-        """Iterate one epoch, what is not trained in evaluation mode."""
+        """Run one epoch, with modules that are not trained in evaluation mode."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         rest(self.model, self.stage)
@@ -235,7 +236,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.stop_training = False
 
     def _take_best(self) -> None:
-        """Load the weights that were best in the stage, if it asks for them."""
+        """Load the best weights of the stage, if it has ``save_best``."""
         if self.stage.save_best is not None:
             path = best_checkpoint(self.runner)
             if path is None:
@@ -244,7 +245,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                     f'{self.stage.save_best}; see val_begin and val_interval, and '
                     'whether the validation part has what it is of'
                 )
-            barrier()  # the main process has written it
+            barrier()  # wait until the main process has written it
             self.runner.logger.info(
                 f'the best weights of stage {self.stage.name} are taken: {path}'
             )
@@ -263,7 +264,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         )
 
     def _find_stage(self) -> None:
-        """Go to the stage of the checkpoint that was loaded."""
+        """Go to the stage of the loaded checkpoint."""
         state = self._hook.loaded.get('stage')
         if state is None:
             raise StageError(
@@ -272,7 +273,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             )
         names = [stage.name for stage in self.stages]
         place = self._names.index(state['name']) if state['name'] in names else -1
-        # of older checkpoints only the later ones are known
+        # older checkpoints contain only the later stages
         trained = state.get('stages') or [
             *self._names[:place],
             state['name'],
@@ -296,7 +297,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             )
 
     def _measure_stages(self) -> None:
-        """Size the data of later stages; what is wrong with them shows at once."""
+        """Measure the data of later stages, which reveals errors in them at once."""
         for stage in self.later_stages:
             if stage.detections is None:
                 self._lengths[stage.name] = len(
@@ -304,14 +305,14 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 )
 
     def _enter(self, resumed: bool = False) -> None:
-        """Prepare the model, data, optimiser and schedule of the stage."""
+        """Prepare the model, data, optimizer and schedule of the stage."""
         runner, stage = self.runner, self.stage
         runner.logger.info(
             f'stage {stage.number}/{len(self._names)} {stage.name}: '
             f'{stage.max_epochs} epochs from {self.begin_epoch + 1}, '
             f'trains {", ".join(stage.trainable or ["all"])}'
         )
-        self.dataloader = None  # ends its processes before others begin
+        self.dataloader = None  # ends its workers before new ones start
         for tensor in self.model.buffers():
             broadcast(tensor)  # the main process's running statistics, as saved
         loader_cfg = stage.train_dataloader
@@ -323,7 +324,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         freeze(self.model, stage, self._learns)
         self._rewrap_model()
         self.dataloader = self._training_data(stage, loader_cfg)
-        runner._train_dataloader = loader_cfg  # the batch size to scale rates by
+        runner._train_dataloader = loader_cfg  # for its batch size, by which rates are scaled
         if not resumed:
             forget_stage(runner)
         self._build_optimisation()
@@ -331,7 +332,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self._publish()
 
     def _prepare_validation(self) -> None:
-        """Give the validation the stage's metrics, and keep its best weights."""
+        """Set the stage's metrics for validation, and keep its best weights."""
         runner, stage = self.runner, self.stage
         loop = runner.val_loop
         if loop is not None:
@@ -371,14 +372,14 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             self.model.start_stage(stage)
 
     def _detection_file(self, reuse: bool) -> str:
-        """Return the file of the stage's detections, made unless it may be reused."""
+        """Return the file of the stage's detections; predict them unless reused."""
         runner, detections = self.runner, self.stage.detections
         path = osp.join(runner.work_dir, detections['out_file'])
         if reuse and file_is_there(path):
             runner.logger.info(f'detections of before are used: {path}')
             return path
         place = self._names.index(self.stage.name)
-        # what is still to be trained takes no part
+        # parts that are still to be trained are not used
         self._tell_model(self._names[place - 1] if place else None)
         predict_detections(
             self.model,
@@ -393,12 +394,12 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         return path
 
     def _rewrap_model(self) -> None:
-        """Let the wrapper of a distributed run know the stage's parameters only."""
+        """Wrap the model of a distributed run again, for the stage's parameters only."""
         runner = self.runner
         if not is_model_wrapper(runner.model):
             return
         runner.model = self.model
-        gc.collect()  # the old wrapper holds buffers as large as its gradients
+        gc.collect()  # the old wrapper's buffers are as large as its gradients
         runner.model = runner.wrap_model(
             runner.cfg.get('model_wrapper_cfg'), runner.model
         )
@@ -427,7 +428,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         )
 
     def _publish(self) -> None:
-        """Tell components that ask the message hub or the visualizer."""
+        """Publish the state for components that read the message hub or visualizer."""
         metainfo = getattr(self.dataloader.dataset, 'metainfo', None)
         self.runner.visualizer.dataset_meta = metainfo
         self.runner.message_hub.update_info_dict(

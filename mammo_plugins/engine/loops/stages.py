@@ -1,4 +1,4 @@
-"""What a stage of training is: read from a config, checked, applied to a model."""
+"""Training stages: read from a config, checked, and applied to a model."""
 
 import copy
 import difflib
@@ -24,7 +24,7 @@ DETECTIONS_KEYS = ('dataloader', 'out_file')
 
 
 class StageError(ValueError):
-    """A stage that cannot be trained; the message names it and what to do."""
+    """A stage cannot be trained; the message names it and what to do."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,22 @@ class Stage:
 
     Attributes:
         name (str): Key in ``stages``.
-        number (int): Place in ``order``, from 1.
+        number (int): Position in ``order``, from 1.
         max_epochs (int): Length; 0 skips the stage.
         train_dataloader (dict): Its data.
-        optim_wrapper (dict): Its optimiser.
+        optim_wrapper (dict): Its optimizer.
         param_scheduler (list | dict, optional): Its schedule, counted from the
             stage's beginning.
         trainable (Sequence[str], optional): Dotted names of modules or parameters
-            to train, each with all below it; ``None``, all.
-        auto_scale_lr (dict, optional): Which batch size its rate is meant for.
-        val_begin (int): First epoch of the stage to validate after.
-        val_interval (int, optional): In epochs of the stage; ``None``, only at its
+            to train, each with all below it; ``None`` for all.
+        auto_scale_lr (dict, optional): Batch size that its learning rate is meant for.
+        val_begin (int): First epoch of the stage after which to validate.
+        val_interval (int, optional): In epochs of the stage; ``None`` for only at its
             end.
         val_evaluator (dict | list, optional): Metrics of its validation, in place of
-            the top-level ones; without a ``type``, what differs of these.
-        save_best (str, optional): Metric, the higher the better, whose best weights
-            are kept and what comes after goes on from.
+            the top-level ones; without a ``type``, differences from these.
+        save_best (str, optional): Metric to maximize. Its best weights are kept, and
+            later stages start from them.
         detections (dict, optional): ``dataloader`` and ``out_file`` of the
             predictions that the stage's data need.
     """
@@ -89,7 +89,7 @@ class Stage:
 
     @property
     def place(self) -> str:
-        """str: Where a config has it."""
+        """str: Its field in a config."""
         return f'train_cfg.stages.{self.name}'
 
     def _check_complete(self, key: str, part: str) -> None:
@@ -120,11 +120,11 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 def no_such_stage(name: str, order: Iterable[str]) -> str:
-    """Return what is wrong with the name of a stage that a training does not have.
+    """Return the error message for the name of a stage that does not exist.
 
     Args:
         name (str): The name.
-        order (Iterable[str]): Those there are, in the order of training.
+        order (Iterable[str]): Existing stages, in the order of training.
     """
     order = list(order)
     return f'no such stage; there are {", ".join(order)}{_hint(name, order)}'
@@ -170,7 +170,7 @@ def _check_order(stages: Mapping[str, dict], order: Sequence[str]) -> None:
 
 
 def _merged(default: Any, own: Any) -> Any:
-    """Return a setting over its default, merged as configs inherit."""
+    """Merge a setting over its default, as configs inherit."""
     if not (isinstance(own, Mapping) and isinstance(default, Mapping)):
         return _without_delete(copy.deepcopy(own))
     cfg = Config(dict(setting=copy.deepcopy(dict(default))))
@@ -179,7 +179,7 @@ def _merged(default: Any, own: Any) -> Any:
 
 
 def _without_delete(value: Any) -> Any:
-    """Drop ``_delete_``, which stays where there was nothing to inherit."""
+    """Drop ``_delete_``, which remains if there was nothing to inherit."""
     if isinstance(value, Mapping):
         value.pop('_delete_', None)
     if isinstance(value, (Mapping, list, tuple)):
@@ -189,7 +189,7 @@ def _without_delete(value: Any) -> Any:
 
 
 def _complete(own: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stage's settings with what the run's top level says."""
+    """Return a stage's settings, completed by the run's top-level settings."""
     complete = {
         **copy.deepcopy(dict(defaults)),
         'val_evaluator': None,
@@ -208,7 +208,7 @@ def _complete(own: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
         )
     for loader in (complete['train_dataloader'], detections.get('dataloader')):
         if (loader or {}).get('num_workers') == 0:
-            loader['persistent_workers'] = False  # there are none to keep
+            loader['persistent_workers'] = False  # there are no workers to keep
     return complete
 
 
@@ -218,17 +218,17 @@ def parse_stages(
     """Read the stages of a config.
 
     Args:
-        stages (Mapping[str, dict]): By name.
+        stages (Mapping[str, dict]): Stages by name.
         order (Sequence[str]): All names, in the order of training.
         defaults (Mapping[str, Any]): The run's ``train_dataloader``,
             ``optim_wrapper``, ``param_scheduler``, ``auto_scale_lr`` and
             ``val_evaluator``.
 
     Returns:
-        list[Stage]: Skipped ones included.
+        list[Stage]: All stages, including skipped ones.
 
     Raises:
-        StageError: If nothing is to be trained, or a setting is unknown or wrong.
+        StageError: If there is nothing to train, or a setting is unknown or wrong.
     """
     keys = [f.name for f in fields(Stage) if f.name not in ('name', 'number')]
     _check_order(stages, order)
@@ -253,13 +253,13 @@ def parse_stages(
 
 
 def stages_of(cfg: Mapping[str, Any]) -> list[Stage]:
-    """Return the stages that a run's config trains; none if it is not staged.
+    """Return the stages that a run's config trains; empty if it is not staged.
 
     Args:
         cfg (Config): The run's config.
 
     Raises:
-        StageError: As :func:`parse_stages`, or if ``train_cfg`` holds settings of
+        StageError: As :func:`parse_stages`, or if ``train_cfg`` contains settings of
             another loop.
     """
     train_cfg = cfg.get('train_cfg') or {}
@@ -287,7 +287,7 @@ def stages_of(cfg: Mapping[str, Any]) -> list[Stage]:
 
 
 def scheduler_cfgs(param_scheduler: Any) -> Iterable[dict]:
-    """Yield each scheduler's config of one, a list, or a dict of either.
+    """Yield each scheduler's config from a single one, a list, or a dict of either.
 
     Args:
         param_scheduler (dict | list, optional): As MMEngine's ``param_scheduler``.
@@ -303,12 +303,12 @@ def scheduler_cfgs(param_scheduler: Any) -> Iterable[dict]:
 
 
 def with_ends(param_scheduler: Any, epochs: int, epoch_length: int) -> Any:
-    """Return a schedule whose parts end with the stage unless they say when.
+    """Return a schedule whose parts end with the stage unless they set their own end.
 
     Args:
         param_scheduler (dict | list, optional): As MMEngine's ``param_scheduler``.
         epochs (int): Length of the stage.
-        epoch_length (int): Iterations an epoch.
+        epoch_length (int): Iterations per epoch.
     """
     schedule = copy.deepcopy(param_scheduler)
     for scheduler in scheduler_cfgs(schedule):
@@ -321,12 +321,12 @@ def with_detection_file(train_dataloader: dict, path: str) -> dict:
     """Return a data loader's config whose innermost dataset reads a file.
 
     Args:
-        train_dataloader (dict): Left as it is.
+        train_dataloader (dict): The config; left unchanged.
         path (str): The detection file.
     """
     loader = copy.deepcopy(train_dataloader)
     dataset = loader['dataset']
-    while 'dataset' in dataset:  # RepeatDataset and its like
+    while 'dataset' in dataset:  # RepeatDataset and similar wrappers
         dataset = dataset['dataset']
     dataset['detection_file'] = path
     return loader
@@ -337,7 +337,7 @@ def _within(name: str, prefixes: Sequence[str]) -> bool:
 
 
 def _parameters(model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
-    """Return parameters by name; what parts share has several names."""
+    """Return parameters by name; shared parameters have several names."""
     return model.named_parameters(remove_duplicate=False)
 
 
@@ -349,7 +349,8 @@ def check_trainable(stage: Stage, model: nn.Module) -> None:
         model (nn.Module): The model, without wrapper.
 
     Raises:
-        StageError: If a name is not of the model, or all that is meant is frozen.
+        StageError: If a name does not exist in the model, or all its parameters are
+            frozen.
     """
     modules = [name for name, _ in model.named_modules(remove_duplicate=False)]
     names = modules + [name for name, _ in _parameters(model)]
@@ -374,13 +375,13 @@ def check_trainable(stage: Stage, model: nn.Module) -> None:
 
 
 def freeze(model: nn.Module, stage: Stage, learns: dict[str, bool]) -> None:
-    """Let only a stage's parameters learn, and forget all gradients.
+    """Let only a stage's parameters learn, and discard all gradients.
 
     Args:
         model (nn.Module): The model, without wrapper.
         stage (Stage): The stage.
-        learns (dict[str, bool]): By name, ``requires_grad`` as the model's own
-            config has it; what is frozen there stays so.
+        learns (dict[str, bool]): By name, ``requires_grad`` as set by the model's own
+            config; parameters frozen there stay frozen.
     """
     chosen = {
         id(parameter)
@@ -393,7 +394,7 @@ def freeze(model: nn.Module, stage: Stage, learns: dict[str, bool]) -> None:
 
 
 def rest(model: nn.Module, stage: Stage) -> None:
-    """Set a training model to evaluation outside a stage's trainable part.
+    """Set a model in training to evaluation mode outside a stage's trainable part.
 
     Modules that contain a trainable one stay in training mode.
 

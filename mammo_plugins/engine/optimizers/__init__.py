@@ -1,4 +1,4 @@
-"""Wrappers and constructors of optimisers."""
+"""Optimizer wrappers and constructors."""
 
 from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .multi_optim_wrapper_constructor import MultiOptimWrapperConstructor

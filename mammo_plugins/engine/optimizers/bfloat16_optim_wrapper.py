@@ -14,9 +14,9 @@ from mammo_plugins.registry import OPTIM_WRAPPERS
 class BFloat16OptimWrapper(OptimWrapper):
     """Run the forward pass under bfloat16 autocast; weights stay in float32.
 
-    bfloat16 has the range of float32, so that no gradient is lost: unlike MMEngine's
-    ``AmpOptimWrapper`` there is no scaling of losses, nor the transfer from the GPU at
-    each step that goes with it, and the CPU can do it.
+    bfloat16 has the range of float32, so no gradient underflows. Unlike MMEngine's
+    ``AmpOptimWrapper``, this wrapper needs no loss scaling, which transfers a value
+    from the GPU at each step, and it also works on the CPU.
 
     Args:
         **kwargs: As in MMEngine's ``OptimWrapper``.
@@ -24,7 +24,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Enter autocast, and the parent's context.
+        """Enter autocast and the parent's context.
 
         Args:
             model (nn.Module): The model in training.

@@ -1,4 +1,4 @@
-"""One optimiser for each part of a model."""
+"""One optimizer for each part of a model."""
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
@@ -9,11 +9,11 @@ from mammo_plugins.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class MultiOptimWrapperConstructor:
-    """Build an ``OptimWrapperDict``, for models with several optimisers.
+    """Build an ``OptimWrapperDict`` for models with several optimizers.
 
     Args:
-        optim_wrapper_cfg (dict): By name of a part of the model, the
-            ``optim_wrapper`` of that part; ``None`` leaves one out.
+        optim_wrapper_cfg (dict): The ``optim_wrapper`` of each part of the model, by
+            the part's name; ``None`` leaves a part out.
         paramwise_cfg (dict, optional): As in MMEngine, for all parts.
 
     Example:
@@ -30,13 +30,13 @@ class MultiOptimWrapperConstructor:
         self.paramwise_cfg = paramwise_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
-        """Build.
+        """Build the wrappers.
 
         Args:
-            model (nn.Module): With a part of each name.
+            model (nn.Module): Model with a part of each name.
 
         Raises:
-            ValueError: If it has no such part, or another one that is to learn.
+            ValueError: If the model lacks such a part, or has another one that learns.
         """
         if is_model_wrapper(model):
             model = model.module
