@@ -1,7 +1,7 @@
 # MommiNet-v2 on DDSM at paper scale: HRNet-48, images of at most 3000 x 1500, all four
-# stages by one command:
+# stages in one command:
 #     tools/dist_train.sh configs/mamminet_v2.py 8
-# configs/momminet/README.md says what is the paper's and what is guessed.
+# configs/momminet/README.md states what is from the paper and what is guessed.
 _base_ = [
     '_base_/models/momminet_v2.py',
     '_base_/tasks/tri_view.py',
@@ -16,7 +16,7 @@ model = dict(
     fusion=_base_.fusion,
     malignancy=_base_.malignancy,
     test_cfg=dict(
-        # of the fusion network, as the bilateral branch's
+        # for the fusion network, as for the bilateral branch
         map_to_boxes=_base_.bilateral.test_cfg,
         patch_size=448,
     ),
@@ -30,8 +30,8 @@ val_dataloader = dict(dataset=data_set)
 test_dataloader = dict(dataset=data_set)
 del data_set
 
-# mmdet's 1x: the paper does not state the detectors' optimiser or schedule; lr for 8
-# GPUs with one exam view each, --auto-scale-lr adapts it to other numbers
+# mmdet's 1x: the paper does not state the detectors' optimizer or schedule; lr for 8
+# GPUs with one view each, --auto-scale-lr adapts it to other numbers
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0001),
@@ -42,11 +42,11 @@ param_scheduler = [
     dict(type='MultiStepLR', begin=0, by_epoch=True, milestones=[8, 11], gamma=0.1),
 ]
 
-# validation follows each stage; before the last one it judges detections alone
+# validation follows each stage; before the last one it evaluates only detections
 malignancy = dict(metrics=dict(malignancy=dict(type='MalignancyMetric')))
 test_evaluator = malignancy
 
-# What a stage does not say is as above: data, optimiser, schedule, metrics.
+# Stages inherit data, optimizer, schedule and metrics from above unless they set them.
 load = _base_.train_dataloader.dataset.pipeline.load.transforms
 train_cfg = dict(
     type='StagedTrainLoop',
@@ -66,7 +66,7 @@ train_cfg = dict(
         malignancy=dict(
             max_epochs=30,
             trainable=['malignancy'],
-            # gold patches, and those that the system detects in the training part
+            # gold patches, and patches that the system detects in the training part
             detections=dict(
                 dataloader=dict(
                     dataset=dict(
@@ -86,7 +86,7 @@ train_cfg = dict(
                 dataset=dict(
                     type='PatchDataset',
                     partners=(),
-                    # section 3.8, cut from images of the detector's size
+                    # section 3.8, cut from images at the detector's size
                     pipeline=dict(
                         _delete_=True,
                         order=['image', 'resize', 'crop', 'flip', 'intensity', 'pack'],

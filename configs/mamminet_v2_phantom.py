@@ -1,4 +1,4 @@
-# MommiNet-v2 made small: all four stages on phantom exams in minutes on two cores.
+# Small MommiNet-v2: all four stages on phantom exams in minutes on two cores.
 #     python tools/dataset_converters/phantom.py --exams 100 --size 256 128 \
 #         --out data/phantom
 #     python tools/train.py configs/mamminet_v2_phantom.py
@@ -17,7 +17,7 @@ model = dict(
     test_cfg=dict(patch_size=64),
 )
 
-# there is no val part: validation shows the test part, nothing is selected by it
+# no val part: validation uses the test part, but nothing is selected by it
 loader = dict(
     batch_size=4, num_workers=1, dataset=dict(type='Phantom', data_root='data/phantom/')
 )

@@ -150,8 +150,8 @@ def add_operating_point(arguments: argparse.ArgumentParser, what: str) -> None:
     """Add ``--operating-point``.
 
     Args:
-        arguments (ArgumentParser): Of the command.
-        what (str): What it is for.
+        arguments (ArgumentParser): Parser of the command.
+        what (str): Purpose of the operating point, for the help.
     """
     arguments.add_argument(
         '--operating-point',
@@ -165,11 +165,11 @@ def add_operating_point(arguments: argparse.ArgumentParser, what: str) -> None:
 def read_operating_point(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> None:
-    """Set ``args.rule`` and ``args.value``, as ``operating_threshold`` takes them.
+    """Set ``args.rule`` and ``args.value``, the arguments of ``operating_threshold``.
 
     Args:
         parser (ArgumentParser): Reports what cannot be read.
-        args (Namespace): Of a parser with :func:`add_operating_point`.
+        args (Namespace): Arguments of a parser with :func:`add_operating_point`.
     """
     rule, equals, text = args.operating_point.partition('=')
     args.rule, args.value = rule.replace('-', '_'), None
@@ -194,7 +194,7 @@ def add_device(arguments: argparse.ArgumentParser) -> None:
 
 
 def add_precision(arguments: argparse.ArgumentParser) -> None:
-    """Add ``--precision`` of a model that predicts."""
+    """Add ``--precision`` for predictions."""
     arguments.add_argument(
         '--precision',
         choices=known.PRECISIONS,

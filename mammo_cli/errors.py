@@ -86,7 +86,7 @@ def _told_errors(args: argparse.Namespace | None) -> Iterator[None]:
             refuse(text)
         if file_error(error):
             if not error.filename and args is not None:
-                error.filename = _output_of(args)  # a full disk's error has no file name
+                error.filename = _output_of(args)  # missing if the disk is full
             refuse(file_error(error))
         if isinstance(error, KeyError) and 'registry' in str(error):
             refuse(error.args[0])

@@ -1,14 +1,14 @@
-"""Telling what of predictions was left out."""
+"""Report which predictions were left out."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 
 def tell_damaged(predictions) -> None:
-    """Say how many lines were passed over.
+    """Report the number of damaged lines that were skipped.
 
     Args:
-        predictions (PredictionFile): What was read.
+        predictions (PredictionFile): The file that was read.
     """
     if predictions.damaged:
         print(
@@ -18,11 +18,11 @@ def tell_damaged(predictions) -> None:
 
 
 def tell_left_out(entries: Sequence[tuple[str, str]], what: str) -> None:
-    """Say what was left out, by reason.
+    """Report what was left out, by reason.
 
     Args:
         entries (list[tuple[str, str]]): Files and reasons.
-        what (str): What they are.
+        what (str): Description of the entries.
     """
     from mammo_plugins.printable import one_line
 

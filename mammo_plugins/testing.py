@@ -73,8 +73,8 @@ def demo_registration(
 
     Args:
         shape (Sequence[int]): (H, W).
-        shift (Sequence[float]): (x, y) in pixels, of the other image to lie on the main
-            one. Defaults to none.
+        shift (Sequence[float]): (x, y) in pixels, which moves the other image onto the
+            main one. Defaults to none.
     """
     affine = np.eye(2, 3)
     affine[:, 2] = shift
@@ -125,7 +125,7 @@ def demo_tri_view_inputs(
 
 
 def _tell_places(main: DetDataSample, other: DetDataSample) -> None:
-    """As ``RegisterContralateral(register_features=True)`` and packing do."""
+    """Set metainfo as ``RegisterContralateral(register_features=True)`` and packing."""
     shape = main.img_shape
     maps = demo_registration(shape).coarse_maps()
     main.contralateral_maps = torch.from_numpy(maps)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Predict the exams of an index under Slurm, one array task with one GPU a part.
+# Predict the exams of an index under Slurm, one array task with one GPU per part.
 # Usage: [GPUS=8] [CPUS_PER_TASK=5] [SBATCH_ARGS=...] tools/slurm_infer.sh
 #     PARTITION JOB_NAME CONFIG CHECKPOINT INDEX OUT [options of tools/infer.py]
-# Part I goes to OUT/part_I; submitting it again does what is left. Join them by
+# Part I is written to OUT/part_I. Submit the job again to resume. Join the parts with
 #     mammo merge OUT/part_* --index INDEX --out OUT/all
 set -euo pipefail
 . "$(dirname "$0")/misc/launch.sh"
@@ -12,7 +12,7 @@ parts=${GPUS:-8}
 mkdir -p "$6"
 words=("${PYTHON:-python}" -u "$tools/infer.py" "$3" "$4" --index "$5"
     --num-parts "$parts" --out "$6/part_" "${@:7}")
-# each word as a shell reads it; the part's number is the array task's
+# each word is quoted for the shell; the part number is that of the array task
 line=$(printf '%q ' "${words[@]}")
 line=${line/"$(printf '%q' "$6/part_")"/"$(printf '%q' "$6/part_")\$SLURM_ARRAY_TASK_ID --part-id \$SLURM_ARRAY_TASK_ID"}
 # shellcheck disable=SC2086  # SBATCH_ARGS holds several words

@@ -8,7 +8,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     rank_seed=dict(type='RankSeedHook'),
-    # each process validates with the running statistics that the checkpoint has
+    # each process validates with the running statistics of the checkpoint
     sync_buffers=dict(type='SyncBuffersHook'),
     checkpoint_check=dict(type='CheckpointCheckHook'),
     data_summary=dict(type='DataSummaryHook'),
@@ -17,11 +17,11 @@ default_hooks = dict(
     unreadable_images=dict(type='UnreadableImagesHook'),
     evaluation_output=dict(type='EvaluationOutputHook'),
     acceleration=dict(type='AccelerationHook'),
-    # pictures, where there is a MammogramVisualizer: docs/how_to/logging.md
+    # pictures, if there is a MammogramVisualizer: docs/how_to/logging.md
     visualization=dict(type='MammogramVisualizationHook'),
 )
 
-# how a training uses the machine, docs/how_to/faster_training.md; the commands give it to
+# use of the machine in training, docs/how_to/faster_training.md; the commands pass it to
 # the hook
 acceleration = dict(precision='auto', compile=False, activation_checkpointing=False)
 

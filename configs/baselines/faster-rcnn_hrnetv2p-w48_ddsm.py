@@ -1,4 +1,4 @@
-# The single-view detector of MommiNet-v2, table 6, at paper scale.
+# The single-view detector of MommiNet-v2 (table 6) at paper scale.
 _base_ = [
     '../_base_/models/momminet_v2.py',
     '../_base_/tasks/mass_detection.py',

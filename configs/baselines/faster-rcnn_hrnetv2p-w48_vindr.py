@@ -1,4 +1,4 @@
-# The single-view detector of MommiNet-v2 on masses of VinDr-Mammo; no paper of the five.
+# The single-view detector of MommiNet-v2 on masses of VinDr-Mammo; not from a paper.
 _base_ = [
     '../_base_/models/momminet_v2.py',
     '../_base_/tasks/mass_detection.py',

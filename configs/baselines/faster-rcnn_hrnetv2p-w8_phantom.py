@@ -1,4 +1,4 @@
-# A small sibling of faster-rcnn_hrnetv2p-w48_ddsm.py that trains on two cores.
+# Small version of faster-rcnn_hrnetv2p-w48_ddsm.py that trains on two cores.
 _base_ = [
     './faster-rcnn_hrnetv2p-w48_ddsm.py',
     '../_base_/models/momminet_v2_w8.py',
@@ -7,7 +7,7 @@ _base_ = [
 
 model = dict(_base_.small.detector, data_preprocessor=_base_.small.data_preprocessor)
 
-# there is no val part: validation shows the test part, nothing is selected by it
+# no val part: validation uses the test part, but nothing is selected by it
 loader = dict(
     batch_size=4, num_workers=1, dataset=dict(type='Phantom', data_root='data/phantom/')
 )

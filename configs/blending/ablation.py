@@ -2,20 +2,20 @@
 #     python tools/analysis_tools/ablate.py configs/blending/ablation.py --jobs 2
 document = 'docs/results/blending.md'
 work_dir = 'work_dirs/ablation/blending'
-# about 85 images with masses to train on, as a fold of INbreast has
+# about 85 training images with masses, as in a fold of INbreast
 phantom = dict(exams=240, size=(256, 128), split=(0.4, 0, 0.6), prevalence=0.4)
 seeds = (1, 2, 3)
 
 generator = 'configs/blending/blending-gan_phantom.py'
 pipeline = 'train_dataloader.dataset.pipeline'
 bank = {f'{pipeline}.paste.bank': '{folder}/lesions.npz'}
-# what makes a generator another one
+# settings that distinguish the generators
 generators = {
     'blending-gan': {},
     # "adversarial network without prior information of mass": noise in the lesion's
     # place, and no seamless blending loss
     'blending-gan_no-prior': {'model.seamless': False, f'{pipeline}.paste.noise': True},
-    # without it the paper says that images "may lack the texture details and appear
+    # according to the paper, images without it "may lack the texture details and appear
     # fake"
     'blending-gan_no-adversarial': {
         'model.discriminator': None,
@@ -42,7 +42,7 @@ rows = dict(
 
 
 def images(name, title, needs, options, *method):
-    """A row that makes 200 synthetic images."""
+    """Return a row that creates 200 synthetic images."""
     return dict(
         title=f'{title}, images',
         config=generator,
@@ -91,7 +91,7 @@ for name, title in solved.items():
     rows[f'{name}_images'] = images(name, title, 'bank', {}, f'--{name}')
 
 detector = 'configs/blending/mask-rcnn_r18_phantom'
-# what training shows on the way is not looked at
+# validation during training is not needed
 quiet = {'train_cfg.stages.all.val_begin': 1000}
 rows['original'] = dict(title='Original data', config=f'{detector}.py', options=quiet)
 rows['repeated'] = dict(

@@ -1,4 +1,4 @@
-# Blending adversarial networks, INbreast, fold 1 of 5. The lesions:
+# Blending adversarial networks, INbreast, fold 1 of 5. To extract the lesions:
 #     python tools/build_lesion_bank.py data/inbreast/annotations/fold_1/train.json \
 #         --out data/inbreast/lesion_bank_fold_1.npz --data-root data/inbreast \
 #         --classes mass --context 2

@@ -1,5 +1,5 @@
-# Without the adversarial term, of which the paper says that images then "may lack the
-# texture details and appear fake".
+# The blending model without the adversarial term: images "may lack the texture details
+# and appear fake", as the paper states.
 _base_ = './blending-gan_inbreast.py'
 model = dict(discriminator=None)
 optim_wrapper = dict(discriminator=None)

@@ -1,9 +1,9 @@
-# A small sibling of mask-rcnn_r50_inbreast_blending.py that trains on two cores, from
-# scratch, with 200 synthetic images besides, made by blending adversarial networks:
+# Small version of mask-rcnn_r50_inbreast_blending.py that trains on two cores from
+# scratch, with 200 additional images from blending adversarial networks:
 #     python tools/blend.py configs/blending/blending-gan_phantom.py \
 #         work_dirs/blending-gan_phantom/epoch_25.pth --count 200 \
 #         --out data/phantom_blending
-# Those of another method, in a folder of their own (ablation.py has them all):
+# To use the images of another method from their own folder (ablation.py has them all):
 #     --cfg-options train_dataloader.dataset.datasets.synthetic.data_root=DIR
 _base_ = [
     '../_base_/models/mask-rcnn_r50_fpn.py',
@@ -18,7 +18,7 @@ model = dict(
         depth=18,
         in_channels=1,
         base_channels=16,
-        # trained from scratch, batch norm needs statistics of these images
+        # when trained from scratch, batch norm needs statistics of these images
         norm_eval=False,
     ),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=32),
@@ -53,10 +53,10 @@ val_dataloader = tested
 test_dataloader = tested
 del data, tested
 
-# nothing is learned yet that the first two steps could keep
+# there are no pretrained weights that the first two steps could preserve
 train_cfg = dict(
     stages=dict(
-        # too short to look at
+        # too short to validate
         top=dict(max_epochs=1, val_begin=2),
         stage4=dict(max_epochs=1, val_begin=2),
         all=dict(

@@ -1,5 +1,5 @@
-# The original data, seen as often as original and synthetic data together: what more
-# iterations alone do.
+# The original data, repeated to the number of original and synthetic images together:
+# the control for more iterations.
 _base_ = './mask-rcnn_r18_phantom_blending.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,5 +1,5 @@
-# Mask R-CNN on the masses of INbreast, fold 1 of 5, with 200 synthetic images besides,
-# made by blending adversarial networks ("+ blending adversarial", figure 4):
+# Mask R-CNN on masses of INbreast, fold 1 of 5, with 200 additional images from
+# blending adversarial networks ("+ blending adversarial", figure 4):
 #     python tools/cross_validate.py configs/blending/mask-rcnn_r50_inbreast_blending.py
 _base_ = [
     '../_base_/models/mask-rcnn_r50_fpn.py',
@@ -9,7 +9,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# what comes before; tools/cross_validate.py runs it in each fold, with its number
+# preparation: tools/cross_validate.py runs this for each fold, with its number
 bank = """
     python tools/build_lesion_bank.py data/inbreast/annotations/fold_{fold}/train.json
     --out data/inbreast/lesion_bank_fold_{fold}.npz --data-root data/inbreast
@@ -46,5 +46,5 @@ val_dataloader = tested
 test_dataloader = tested
 del tested
 
-# COCO weights of mmdet; docs/how_to/pretrained_weights.md says where from
+# COCO weights of mmdet; source: docs/how_to/pretrained_weights.md
 load_from = 'checkpoints/mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth'

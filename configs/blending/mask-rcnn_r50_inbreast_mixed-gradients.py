@@ -1,4 +1,4 @@
-# With 200 synthetic images besides, blended by the exact solution of equation 4.
+# Mask R-CNN with 200 additional images, blended by the exact solution of equation 4.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 images = """

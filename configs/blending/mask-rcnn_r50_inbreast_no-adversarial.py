@@ -1,5 +1,5 @@
-# With 200 synthetic images besides, made by the blending model without its
-# adversarial term.
+# Mask R-CNN with 200 additional images from the blending model without its adversarial
+# term.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 train = """

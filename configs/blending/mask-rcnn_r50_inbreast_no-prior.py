@@ -1,4 +1,4 @@
-# With 200 synthetic images besides, made by the adversarial model without prior
+# Mask R-CNN with 200 additional images from the adversarial model without prior
 # information.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 

@@ -1,4 +1,4 @@
-# With 200 synthetic images besides, made by Poisson image editing, OpenCV's.
+# Mask R-CNN with 200 additional images, blended by OpenCV's Poisson image editing.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 images = """

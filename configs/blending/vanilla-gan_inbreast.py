@@ -1,4 +1,4 @@
-# "Vanilla GAN" (figure 5 d): breast and lesion of noise alone, to look at:
+# "Vanilla GAN" (figure 5 d): breast and lesion from noise only, for visual inspection:
 #     python tools/blend.py configs/blending/vanilla-gan_inbreast.py \
 #         work_dirs/vanilla-gan_inbreast/epoch_200.pth --preview 6 --out DIR
 _base_ = './blending-gan_inbreast.py'

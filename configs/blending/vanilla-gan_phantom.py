@@ -1,5 +1,5 @@
-# "Vanilla GAN" (figure 5 d): breast and lesion of noise alone, on whole images. No row
-# of a table, hence not in ablation.py: its images are to look at.
+# "Vanilla GAN" (figure 5 d): breast and lesion from noise only, on whole images. Its
+# images are for visual inspection; it is not a row of a table or of ablation.py.
 _base_ = './blending-gan_phantom.py'
 model = dict(
     generator=dict(

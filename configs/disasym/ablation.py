@@ -2,8 +2,8 @@
 #     python tools/analysis_tools/ablate.py configs/disasym/ablation.py --jobs 2
 document = 'docs/results/disasym.md'
 work_dir = 'work_dirs/ablation/disasym'
-# fatty breasts, for a network of this size, trained from scratch on as few exams, sees
-# little in dense ones; more asymmetric pairs than symmetric ones
+# fatty breasts, since a network of this size, trained from scratch on so few exams,
+# sees little in dense ones; more asymmetric than symmetric pairs
 phantom = dict(
     exams=450, size=(256, 128), split=(0.667, 0, 0.333), prevalence=0.6, density=('A',)
 )
@@ -19,14 +19,14 @@ titles = {
     'asyc-asyd': 'AsyC & AsyD',
     'disasymnet': 'DisAsymNet',
 }
-# what makes a row of DisAsymNet as it is
+# settings that turn DisAsymNet into the other rows
 no_decoder = {
     'model.asyd': None,
     'val_evaluator.metrics.reconstruction': None,
     'test_evaluator.metrics.reconstruction': None,
 }
 no_transformer = {'model.asyc.neck': None, 'model.asyc.concatenate': True}
-# asymmetry is not told
+# asymmetry is not predicted
 each_side = {
     'model.asyc.neck': None,
     'model.asyc.asymmetry': False,
@@ -45,7 +45,7 @@ parts = {
 }
 inserted = 'train_dataloader.dataset.pipeline.insert'
 rows = {
-    # tumours of exams that no row sees
+    # tumours from exams that no row uses
     'bank-exams': dict(
         title='Exams of the tumours',
         command=[
@@ -83,7 +83,7 @@ rows = {
 
 
 def row(name, title, **options):
-    """A row, with the tumours that it inserts."""
+    """Return a row, with the tumours that it inserts."""
     inserts = name in ('asyd-syn', 'disasymnet')
     bank = {f'{inserted}.bank': '{folder}/tumours/lesions.npz'}
     return dict(
@@ -101,7 +101,7 @@ rows['disasymnet-dics'] = row(
     "DisAsymNet, L_dics with the paper's weight of 1",
     **{'model.weights.dics': 1.0},
 )
-# not in a table: what HAM's code does with the map (--rows disasymnet-soft-mask)
+# not in a table: the mask of HAM's code (--rows disasymnet-soft-mask)
 rows['disasymnet-soft-mask'] = row(
     'disasymnet',
     "DisAsymNet, L_rec by HAM's soft mask",

@@ -1,4 +1,4 @@
-# AsyC alone, DDSM: tables 1 and 2.
+# AsyC only, DDSM: tables 1 and 2.
 _base_ = './disasymnet_ddsm.py'
 model = dict(asyd=None)
 train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))

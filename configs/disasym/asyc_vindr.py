@@ -1,4 +1,4 @@
-# AsyC alone, VinDr-Mammo: tables 1 and 2.
+# AsyC only, VinDr-Mammo: tables 1 and 2.
 _base_ = './disasymnet_vindr.py'
 model = dict(asyd=None)
 train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))

@@ -1,4 +1,4 @@
-# Cross-view transformer: cross-attention alone, VinDr-Mammo: tables 1 and 2.
+# Cross-view transformer: cross-attention only, VinDr-Mammo: tables 1 and 2.
 _base_ = './disasymnet_vindr.py'
 model = dict(asyd=None, asyc=dict(neck=dict(attentions=('cross',))))
 train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))

@@ -1,4 +1,4 @@
-# DisAsymNet, INbreast: tables 1 and 2. The tumours are of another data set:
+# DisAsymNet, INbreast: tables 1 and 2. The tumours come from another data set:
 #     python tools/build_lesion_bank.py data/ddsm/annotations/train.json \
 #         --out data/ddsm/lesion_bank.npz --classes mass
 _base_ = [
@@ -17,7 +17,7 @@ train_dataloader = dict(
         ),
     )
 )
-# table 2 holds regions against outlines, not boxes
+# table 2 compares regions with outlines, not boxes
 tested = dict(
     _base_.data_set,
     pipeline=dict(load=dict(transforms=dict(annotations=dict(with_mask=True)))),

@@ -1,5 +1,5 @@
-# A small sibling of disasymnet_ddsm.py that trains on two cores. The tumours are of
-# another data set, a phantom of another seed:
+# Small version of disasymnet_ddsm.py that trains on two cores. The tumours come from
+# another data set, a phantom with another seed:
 #     python tools/dataset_converters/phantom.py --exams 450 --size 256 128 \
 #         --split 0.667 0 0.333 --prevalence 0.6 --density A --out data/phantom_pairs
 #     python tools/dataset_converters/phantom.py --out data/phantom_bank --seed 1000 \
@@ -21,15 +21,15 @@ model = dict(
             in_channels=1,
             stem_channels=16,
             base_channels=8,
-            strides=(1, 2, 1, 1),  # 12 x 6 places
+            strides=(1, 2, 1, 1),  # 12 x 6 positions
             init_cfg=None,
         ),
         in_channels=64,
         neck=dict(in_channels=64, num_layers=2),
     ),
     asyd=dict(in_channels=(8, 16, 32, 64), channels=16),
-    # with the paper's 1 a decoder of this size paints patterns that the discriminator
-    # calls normal: docs/results/disasym.md
+    # with the paper's 1, a decoder of this size paints patterns that the discriminator
+    # classifies as normal: docs/results/disasym.md
     weights=dict(dics=0.01),
 )
 
@@ -58,7 +58,7 @@ train_dataloader = dict(
         ),
     ),
 )
-# masks, and the lesion-free pixels that only a phantom has, are for the metrics
+# the metrics use masks and the lesion-free pixels, which only a phantom has
 tested = dict(
     data_set,
     ann_file='annotations/test.json',

@@ -1,4 +1,4 @@
-# DisAsymNet, VinDr-Mammo: tables 1 and 2. The tumours are of another data set:
+# DisAsymNet, VinDr-Mammo: tables 1 and 2. The tumours come from another data set:
 #     python tools/build_lesion_bank.py data/inbreast/annotations/train.json \
 #         --out data/inbreast/lesion_bank.npz --classes mass
 _base_ = [

@@ -1,7 +1,7 @@
-# Each side alone, DDSM: tables 1 and 2.
+# ResNet-18 on each side separately, DDSM: tables 1 and 2.
 _base_ = './disasymnet_ddsm.py'
 model = dict(asyd=None, asyc=dict(neck=None, asymmetry=False))
 train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))
-# asymmetry is not told
+# asymmetry is not predicted
 val_evaluator = dict(metrics=dict(asymmetry=None))
 test_evaluator = val_evaluator

@@ -4,7 +4,7 @@ document = 'docs/results/divf.md'
 work_dir = 'work_dirs/ablation/divf'
 # fatty breasts: in dense ones a network of this size, trained from scratch on as few
 # breasts, does not learn; prevalence: about 1 malignant breast to 5, as in VinDr-Mammo;
-# 480 exams to train on, 200 to choose the threshold of macro F1 by, 320 to test
+# 480 exams to train, 200 to choose the threshold for macro F1, 320 to test
 phantom = dict(
     exams=1000,
     size=(256, 128),
@@ -21,7 +21,7 @@ fusions = {
     'divf-average': 'DIVF(Average)',
     'divf-concatenate': 'DIVF(Concatenate)',
 }
-# what makes a row of DIVF(Concatenate) as it is
+# settings that turn DIVF(Concatenate) into the other rows
 parts = {
     'no-fusion': {'model.fusion': None},
     'average': {'model.skip': False, 'model.fusion.aggregation': 'average'},
@@ -39,7 +39,7 @@ rows = {
     for net in ('r18', 'r34')
 }
 baseline = 'divf-concatenate_r34'
-# the warm-up's saliency, for all rows of table 2 that paste
+# saliency of the warm-up, for all rows of table 2 that paste lesions
 rows['saliency'] = dict(
     title='Grad-CAM of the warm-up',
     config=rows[baseline]['config'],
@@ -94,8 +94,8 @@ others = {
 for name, (title, options) in others.items():
     rows[name] = dict(title=title, config=rows[baseline]['config'], options=options)
 
-# at 0.5, calling all breasts benign is hard to beat: the threshold is that of the best
-# macro F1 on the validation part, after the last epoch
+# at a threshold of 0.5 it is hard to beat a model that calls all breasts benign, so the
+# threshold is that of the best macro F1 on the validation part after the last epoch
 for name, row in rows.items():
     if 'command' not in row:
         row.setdefault('options', {}).update(

@@ -1,4 +1,4 @@
-# A small sibling of divf-concatenate_r18_vindr.py that trains on two cores.
+# Small version of divf-concatenate_r18_vindr.py that trains on two cores.
 # Its data:
 #     python tools/dataset_converters/phantom.py --exams 800 --size 256 128 \
 #         --density A B --prevalence 0.3 --split 0.6 0 0.4 --out data/phantom_breasts
@@ -19,7 +19,7 @@ model = dict(
 breasts = dict(
     type='Phantom',
     data_root='data/phantom_breasts/',
-    # 2 is a breast with a normal dense nodule or a mass that looks benign
+    # BI-RADS 2: a normal dense nodule, or a mass that looks benign
     labels=dict(field='birads', negative=('2',), positive=('4', '5')),
     pipeline=dict(load=dict(transforms=dict(resize=dict(scale=(128, 256))))),
 )

@@ -8,6 +8,6 @@ _base_ = [
 ]
 
 train_dataloader = dict(dataset=_base_.data_set)
-# the paper has no val part: validation shows the test part, nothing is selected by it
+# no val part in the paper: validation uses the test part, but nothing is selected by it
 val_dataloader = dict(dataset=dict(_base_.data_set, ann_file='annotations/test.json'))
 test_dataloader = dict(dataset=_base_.data_set)

@@ -1,5 +1,5 @@
-# Soft-Adapted Malignancy Synthesis, all stages, on the phantom: table 2. Saliency is that
-# of the warm-up, divf-concatenate_r34_phantom.py: docs/how_to/synthesis.md.
+# Soft-Adapted Malignancy Synthesis, all stages, on the phantom: table 2. Saliency comes
+# from the warm-up, divf-concatenate_r34_phantom.py: docs/how_to/synthesis.md.
 _base_ = './divf-concatenate_r18_phantom.py'
 
 model = dict(backbone=dict(depth=34))

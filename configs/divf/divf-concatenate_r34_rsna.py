@@ -1,4 +1,4 @@
-# DIVF(Concatenate), ResNet-34, cancer against none on breasts of RSNA; not in the paper.
+# DIVF(Concatenate), ResNet-34, cancer against no cancer in RSNA; not in the paper.
 _base_ = [
     '../_base_/models/divf_net.py',
     '../_base_/models/resnet34.py',

@@ -1,4 +1,4 @@
-# Mixup of whole breasts, mmpretrain's, with which the paper compares its synthesis.
+# mmpretrain's Mixup of whole breasts, with which the paper compares its synthesis.
 _base_ = ['./divf-concatenate_r18_vindr.py', '../_base_/models/resnet34.py']
 
 model = dict(

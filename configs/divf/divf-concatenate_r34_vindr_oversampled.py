@@ -1,4 +1,4 @@
-# Malignant breasts repeated, as many as benign ones in an epoch of the same length: the
+# Malignant breasts repeated to balance benign ones in an epoch of the same length: the
 # control for synthesis.
 _base_ = ['./divf-concatenate_r18_vindr.py', '../_base_/models/resnet34.py']
 

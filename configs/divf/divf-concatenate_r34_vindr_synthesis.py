@@ -1,5 +1,5 @@
-# Soft-Adapted Malignancy Synthesis, all stages, in training: table 2. Saliency is that
-# of the warm-up, the model without synthesis:
+# Soft-Adapted Malignancy Synthesis, all stages, in training: table 2. Saliency comes
+# from the warm-up, the model without synthesis:
 #     python tools/saliency.py configs/divf/divf-concatenate_r34_vindr.py \
 #         work_dirs/divf-concatenate_r34_vindr/epoch_200.pth \
 #         --out data/vindr_mammo_synthetic
@@ -14,7 +14,7 @@ _base_ = [
 
 model = dict(backbone=_base_.resnet34)
 
-# lesions of any kind are pasted, before images are resized
+# lesions of all kinds are pasted, before images are resized
 breasts = dict(_base_.train_dataloader.dataset, **_base_.data_set)
 steps = breasts['pipeline']
 train_dataloader = dict(
@@ -48,6 +48,6 @@ train_dataloader = dict(
     )
 )
 del breasts, steps
-# the paper has no val part: validation shows the test part, nothing is selected by it
+# no val part in the paper: validation uses the test part, but nothing is selected by it
 val_dataloader = dict(dataset=dict(_base_.data_set, ann_file='annotations/test.json'))
 test_dataloader = dict(dataset=_base_.data_set)

@@ -5,12 +5,12 @@ work_dir = 'work_dirs/ablation/momminet'
 phantom = dict(exams=240, size=(256, 128), split=(0.667, 0, 0.333))
 seeds = (1, 2, 3)
 
-# parts that another row of the same seed has trained
+# weights from another row with the same seed
 trained = '{folder}/%s/trained.pth'
 
 
 def part(name, row, prefix=None):
-    """The settings that take a part from a row instead of training it."""
+    """Return settings that load a part from a row instead of training it."""
     settings = {
         f'model.{name}.init_cfg.type': 'Pretrained',
         f'model.{name}.init_cfg.checkpoint': trained % row,
@@ -62,7 +62,7 @@ rows = dict(
         title='IpsiDualNet-v2 (distance to the nipple)',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
     ),
-    # not in a table of ours (--rows bidualnet_features ipsidualnet_bilateral
+    # not in our tables (--rows bidualnet_features ipsidualnet_bilateral
     # ipsidualnet_none_key)
     bidualnet_features=dict(
         title='BiDualNet-v2, registered features',

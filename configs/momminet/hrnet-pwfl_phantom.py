@@ -1,4 +1,4 @@
-# A small sibling of hrnet-pwfl_ddsm.py that trains on two cores.
+# Small version of hrnet-pwfl_ddsm.py that trains on two cores.
 _base_ = [
     './hrnet-pwfl_ddsm.py',
     '../_base_/models/momminet_v2_w8.py',
@@ -11,7 +11,7 @@ model = dict(
     backbone=_base_.small.detector.backbone,
 )
 
-# there is no val part: validation shows the test part, nothing is selected by it
+# no val part: validation uses the test part, but nothing is selected by it
 loader = dict(
     batch_size=4, num_workers=1, dataset=dict(type='Phantom', data_root='data/phantom/')
 )

@@ -1,4 +1,4 @@
-# The relation network on bilateral pairs, the other half of table 2.
+# The relation network on bilateral pairs: the second half of table 2.
 _base_ = './ipsidualnet-v2_ddsm.py'
 
 model = dict(auxiliary='bilateral')

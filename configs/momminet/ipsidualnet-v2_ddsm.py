@@ -15,4 +15,4 @@ val_dataloader = dict(dataset=dataset)
 test_dataloader = dict(dataset=dataset)
 del dataset
 
-train_cfg = dict(val_interval=1000)  # at the end
+train_cfg = dict(val_interval=1000)  # only at the end

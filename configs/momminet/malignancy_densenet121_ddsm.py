@@ -1,13 +1,13 @@
 # The malignancy classifier of MommiNet-v2 (section 3.7) at paper scale, trained on
-# annotated and detected patches, validated and tested on detected ones. A detector
-# writes the files of these, part by part:
+# annotated and detected patches, validated and tested on detected ones. To write the
+# files of detected patches for each part:
 #     for part in train val test; do
 #         python tools/test.py configs/mamminet_v2.py CHECKPOINT --cfg-options \
 #             test_dataloader.dataset.ann_file=annotations/$part.json \
 #             default_hooks.detections.type=DetectionFileHook \
 #             default_hooks.detections.out_file=data/ddsm/detections/$part.json
 #     done
-# To do without: detection_file=None and gold=True, which is another protocol.
+# To train without them, set detection_file=None and gold=True (a different protocol).
 _base_ = [
     '../_base_/models/momminet_v2.py',
     '../_base_/tasks/patches.py',
@@ -17,7 +17,7 @@ _base_ = [
 
 model = dict(
     _base_.malignancy,
-    # as the detectors': in the whole system patches are cut from their input
+    # like the detectors: in the whole system, patches are cut from their input
     data_preprocessor=dict(_base_.data_preprocessor, type='MammogramDataPreprocessor'),
 )
 

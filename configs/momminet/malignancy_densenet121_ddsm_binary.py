@@ -1,4 +1,4 @@
-# Biopsy labels alone (MommiNet-v2, section 4.2, fig. 7: 'without multi-task learning').
+# Biopsy labels only (MommiNet-v2, section 4.2, fig. 7: 'without multi-task learning').
 _base_ = './malignancy_densenet121_ddsm.py'
 
 model = dict(

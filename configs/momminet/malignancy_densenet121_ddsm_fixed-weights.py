@@ -1,4 +1,4 @@
-# The best weights that were set by hand (MommiNet-v2, section 4.2, fig. 8).
+# The best hand-tuned loss weights (MommiNet-v2, section 4.2, fig. 8).
 _base_ = './malignancy_densenet121_ddsm.py'
 
 model = dict(

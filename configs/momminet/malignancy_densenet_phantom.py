@@ -1,5 +1,5 @@
-# A small sibling of malignancy_densenet121_ddsm.py that trains on two cores, on
-# annotated patches alone.
+# Small version of malignancy_densenet121_ddsm.py that trains on two cores, on
+# annotated patches only.
 _base_ = [
     './malignancy_densenet121_ddsm.py',
     '../_base_/models/momminet_v2_w8.py',
@@ -8,7 +8,7 @@ _base_ = [
 
 model = dict(_base_.small.malignancy, data_preprocessor=_base_.small.data_preprocessor)
 
-# there is no val part: validation shows the test part, nothing is selected by it
+# no val part: validation uses the test part, but nothing is selected by it
 dataset = dict(
     data_root='data/phantom/',
     detection_file=None,

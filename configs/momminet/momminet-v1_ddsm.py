@@ -1,10 +1,10 @@
-# The original MommiNet (Yang et al., 2020), which MommiNet-v2 is compared with in table
-# 6: ResNet-50 in place of HRNet-48, and a DeepLab-like bilateral branch.
+# The original MommiNet (Yang et al., 2020), with which table 6 compares MommiNet-v2:
+# ResNet-50 in place of HRNet-48, and a DeepLab-like bilateral branch.
 _base_ = '../mamminet_v2.py'
 
 resnet = dict(
     depth=50,
-    # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+    # ImageNet weights; source: docs/how_to/pretrained_weights.md
     init_cfg=dict(type='Pretrained', checkpoint='checkpoints/resnet50-0676ba61.pth'),
 )
 

@@ -1,4 +1,4 @@
-# A small sibling of nipple-detector_r50_fpn_ddsm.py that trains in less than a
+# Small version of nipple-detector_r50_fpn_ddsm.py that trains in less than a
 # minute on two cores.
 _base_ = [
     '../_base_/models/nipple_detector.py',
@@ -39,14 +39,14 @@ model = dict(
     test_cfg=dict(rpn=dict(nms_pre=100, max_per_img=20)),
 )
 
-# there is no val part: validation shows the test part, nothing is selected by it
+# no val part: validation uses the test part, but nothing is selected by it
 dataset = dict(
     type='Phantom',
     data_root='data/phantom/',
     pipeline=dict(resize=dict(max_height=128, max_width=128)),
 )
 loader = dict(batch_size=8, num_workers=1, dataset=dataset)
-# the phantom knows all nipples
+# the phantom annotates all nipples
 train_dataloader = loader
 val_dataloader = dict(loader, dataset=dict(dataset, ann_file='annotations/test.json'))
 test_dataloader = loader

@@ -1,5 +1,5 @@
-# MommiNet-v2's nipple detector by itself, at paper scale. DDSM has no nipples: annotate
-# some of the training part (`images[].nipple`).
+# The nipple detector of MommiNet-v2 at paper scale. DDSM has no annotated nipples:
+# annotate some in the training part (`images[].nipple`).
 _base_ = [
     '../_base_/models/nipple_detector.py',
     '../_base_/tasks/nipple.py',

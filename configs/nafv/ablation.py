@@ -2,8 +2,8 @@
 #     python tools/analysis_tools/ablate.py configs/nafv/ablation.py --jobs 2
 document = 'docs/results/nafv.md'
 work_dir = 'work_dirs/ablation/nafv'
-# large lesions in fatty breasts: at this size margins of small ones are not to be seen;
-# each patient has a lesion, as the paper's
+# large lesions in fatty breasts: at this size, margins of small ones are not visible;
+# each patient has a lesion, as in the paper
 phantom = dict(
     exams=900,
     size=(128, 64),
@@ -15,13 +15,13 @@ phantom = dict(
 )
 seeds = (1, 2, 3)
 
-# what training shows on the way is not looked at
+# validation during training is not needed
 quiet = {
     'train_cfg.stages.segmentation.val_begin': 1000,
     'train_cfg.stages.classification.val_begin': 1000,
 }
 segmentation_only = {'train_cfg.stages.classification.max_epochs': 0}
-# classifiers that differ in nothing of the segmentation share its weights
+# classifiers with the same segmentation share its weights
 same_masses = {
     'train_cfg.stages.segmentation.max_epochs': 0,
     'model.segmentor.init_cfg.type': 'Pretrained',
@@ -30,7 +30,7 @@ same_masses = {
 }
 
 
-# what makes a row of NaFV-Net as it is
+# settings that turn NaFV-Net into the other rows
 parts = {
     'no-asymmetry': {'model.segmentor.gated': False},
     'no-attention': {'model.segmentor.attentions': []},
@@ -43,7 +43,7 @@ parts = {
 
 
 def row(title, part=None, needs=(), system='nafv-net', **options):
-    """A row."""
+    """Return a row."""
     return dict(
         title=title,
         config=f'configs/nafv/{system}_phantom.py',
@@ -57,7 +57,7 @@ rows = {
     'unet': row('UNet', system='nafv-net_unet', **segmentation_only),
     'no-asymmetry': row('Without asymmetry sensitivity', 'no-asymmetry'),
     'no-attention': row('Without attention', 'no-attention'),
-    # not in a table of ours (--rows no-cross-attention)
+    # not in our tables (--rows no-cross-attention)
     'no-cross-attention': row('CC and MLO without each other', 'no-cross-attention'),
 }
 for name, title in (

@@ -1,4 +1,4 @@
-# NaFV-Net on CDD-CESM at paper scale, both stages by one command:
+# NaFV-Net on CDD-CESM at paper scale, both stages in one command:
 #     python tools/train.py configs/nafv/nafv-net_cdd-cesm.py
 _base_ = [
     '../_base_/models/nafv_net.py',
@@ -8,7 +8,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# nothing is judged while masses are learned
+# exams are not classified while masses are learned
 train_cfg = dict(
     stages=dict(segmentation=dict(val_evaluator=dict(metrics=dict(malignancy=None))))
 )

@@ -1,3 +1,3 @@
-# Table 3, without four views: the affected side alone, cross entropy.
+# Table 3, without four views: only the affected side, cross entropy.
 _base_ = './nafv-net_cdd-cesm.py'
 model = dict(mixer=dict(four_views=False), robust_loss=None)

@@ -1,4 +1,4 @@
-# nafv-net_inbreast.py made small, on the phantom without contrast enhancement.
+# Small version of nafv-net_inbreast.py on the phantom without contrast enhancement.
 #     python tools/dataset_converters/phantom.py --exams 900 --size 128 64 \
 #         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom_ffdm
 _base_ = './nafv-net_phantom.py'

@@ -1,3 +1,3 @@
-# As row "Not Fine-tuning on DINOv2" of table 3: DINOv2 as it is.
+# Table 3, row "Not Fine-tuning on DINOv2": frozen DINOv2.
 _base_ = './nafv-net_cdd-cesm.py'
 train_cfg = dict(stages=dict(classification=dict(trainable=['mixer', 'head'])))

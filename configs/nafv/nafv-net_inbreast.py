@@ -1,5 +1,5 @@
-# NaFV-Net on ordinary mammograms: without recombined images, masses are segmented where
-# they are classified.
+# NaFV-Net on ordinary mammograms: without recombined images, the same images are
+# segmented and classified.
 _base_ = [
     '../_base_/models/nafv_net.py',
     '../_base_/tasks/exam.py',
@@ -9,7 +9,7 @@ _base_ = [
 ]
 model = dict(modality=None, segmentor=dict(modality=None))
 
-# nothing is judged while masses are learned
+# exams are not classified while masses are learned
 train_cfg = dict(
     stages=dict(segmentation=dict(val_evaluator=dict(metrics=dict(malignancy=None))))
 )

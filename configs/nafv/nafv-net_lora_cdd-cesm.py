@@ -1,4 +1,4 @@
-# NaFV-Net with low-rank changes of DINOv2's attention (LoRA) instead of all its weights.
+# NaFV-Net that trains low-rank updates of DINOv2's attention (LoRA), not all its weights.
 _base_ = './nafv-net_cdd-cesm.py'
 model = dict(
     embedding=dict(
@@ -14,7 +14,7 @@ train_cfg = dict(
     stages=dict(
         classification=dict(
             trainable=['embedding', 'mixer', 'head'],
-            # new weights learn as fast as the others
+            # new weights have the same learning rate as the others
             optim_wrapper=dict(paramwise_cfg=dict(_delete_=True)),
         )
     )

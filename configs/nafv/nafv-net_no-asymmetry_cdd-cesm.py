@@ -1,3 +1,3 @@
-# Table 3, without asymmetry sensitivity: each breast is segmented by itself.
+# Table 3, without asymmetry sensitivity: each breast is segmented separately.
 _base_ = './nafv-net_cdd-cesm.py'
 model = dict(segmentor=dict(gated=False))

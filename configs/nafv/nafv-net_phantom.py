@@ -1,9 +1,9 @@
-# NaFV-Net made small: both stages on contrast-enhanced phantom exams in minutes on two
+# Small NaFV-Net: both stages on contrast-enhanced phantom exams in minutes on two
 # cores.
 #     python tools/dataset_converters/phantom.py --exams 900 --size 128 64 --cem \
 #         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom_cem
 #     python tools/train.py configs/nafv/nafv-net_phantom.py
-# The last weights are tested, nothing is selected.
+# The last weights are tested; nothing is selected.
 _base_ = [
     '../_base_/models/nafv_net.py',
     '../_base_/tasks/exam.py',
@@ -29,7 +29,7 @@ model = dict(
     head=dict(mid_channels=[32]),
 )
 
-# trained from scratch for so short a time: another optimiser
+# another optimizer for short training from scratch
 adamw = dict(
     _delete_=True,
     optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.01),
@@ -50,7 +50,7 @@ train_cfg = dict(
             param_scheduler=[dict(cosine)],
             val_begin=1,
             val_interval=None,
-            # nothing is judged while masses are learned
+            # exams are not classified while masses are learned
             val_evaluator=dict(metrics=dict(malignancy=None)),
             save_best=None,
         ),
@@ -75,7 +75,7 @@ phantom = dict(
     ),
 )
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=phantom)
-# there is no val part: validation shows the test part
+# no val part: validation uses the test part
 val_dataloader = dict(
     num_workers=1, dataset=dict(phantom, ann_file='annotations/test.json')
 )

@@ -1,4 +1,4 @@
-# Table 2: U-Net in place of the segmentor, small.
+# Table 2: small version with a U-Net in place of the segmentor.
 _base_ = './nafv-net_phantom.py'
 model = dict(
     segmentor=dict(

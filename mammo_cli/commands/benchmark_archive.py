@@ -37,7 +37,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse nothing to do."""
+    """Refuse numbers below one."""
     if min(args.exams, args.turns, *args.workers) < 1:
         refuse('--exams, --turns, --workers: expected at least 1')
 

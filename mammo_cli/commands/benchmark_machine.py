@@ -50,12 +50,12 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         default=known.MEASURED_PARTS,
         help='parts to measure (default: all)',
     )
-    # each process is one of this command
+    # each process runs this command
     arguments.add_argument('--here', action='store_true', help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int | None:
-    """Install, measure, tell."""
+    """Install, measure, and report."""
     if args.here:
         from mmengine.logging import MMLogger
 
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int | None:
 
 
 def _install(wheels: Path, out: Path) -> Path:
-    """Install wheels into a folder of their own; return that."""
+    """Install wheels into a separate folder and return it."""
     if not (wheels / 'requirements.txt').is_file():
         refuse(
             f'--wheels {wheels}: no requirements.txt in it; expected the folder of '
@@ -122,7 +122,7 @@ def _install(wheels: Path, out: Path) -> Path:
 def _run_parts(
     args: argparse.Namespace, environment: dict[str, str], until: float
 ) -> list[str]:
-    """Run all parts, in as many processes as there are cores; tell which ended early."""
+    """Run all parts, one process per core; return those that ended early."""
     jobs = min(len(args.parts), os.cpu_count() or 1)
     running, ended = [], []
     for job in range(jobs):
@@ -164,7 +164,7 @@ def table(out: Path, parts: Sequence[str]) -> str:
 
     Args:
         out (Path): Folder of the rows.
-        parts (Sequence[str]): Which.
+        parts (Sequence[str]): Names of the parts.
     """
     rows = [
         json.loads(line)

@@ -47,7 +47,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the model on the validation part, fit, write, tell."""
+    """Run the model on the validation part, fit, write, and report."""
     from mammo_plugins.apis.calibrating import calibrate, on_validation_part
     from mammo_plugins.apis.calibration import calibration_path
     from mammo_plugins.apis.config_checks import (
@@ -91,7 +91,7 @@ def report(facts: dict, path: str) -> None:
     """Print what was fitted and chosen.
 
     Args:
-        facts (dict): What the file holds.
+        facts (dict): Content of the file.
         path (str): The file.
     """
     from mammo_plugins.evaluation.functional import format_point

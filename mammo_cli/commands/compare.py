@@ -36,7 +36,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Read the operating point; refuse numbers that cannot be."""
+    """Read the operating point; refuse impossible numbers."""
     read_operating_point(parser, args)
     if args.draws < 1 or args.seed < 0:
         parser.error(
@@ -61,7 +61,7 @@ def report(found: dict, files: list[str]) -> None:
     """Print a table.
 
     Args:
-        found (dict): Of :func:`~mammo_plugins.apis.comparing.compare`.
+        found (dict): From :func:`~mammo_plugins.apis.comparing.compare`.
         files (list[str]): A and B.
     """
     from mammo_plugins.evaluation.functional import format_figure

@@ -56,7 +56,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be."""
+    """Refuse impossible values."""
     if not (args.csv or args.coco or args.dicom):
         parser.error('nothing to write: give --csv, --coco ANNOTATIONS or --dicom')
     if args.dicom and not args.images:
@@ -66,7 +66,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write what was asked for, tell what and what was left out."""
+    """Write the requested files; report them, and everything that was left out."""
     from mammo_plugins.exports import PredictionFile, coco_results, write_csv
     from mammo_plugins.exports.dicom import need_highdicom
     from mammo_plugins.io import write_json

@@ -49,13 +49,13 @@ def add_group_by(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse numbers that cannot be."""
+    """Refuse impossible numbers."""
     if args.workers < 1:
         refuse(f'--workers {args.workers}: expected at least 1')
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read headers, write the index, tell."""
+    """Read headers, write the index, and report."""
     from mammo_plugins.structures.exam_indexing import index_exams
 
     one_line = light('printable').one_line

@@ -24,7 +24,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Join, count, tell."""
+    """Join the parts, count, and report."""
     from mammo_plugins.apis.archive import merge_parts
 
     one_line = light('printable').one_line

@@ -60,7 +60,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what cannot be."""
+    """Refuse impossible values."""
     if not args.predictions and not args.test:
         parser.error('nothing to show: give predictions, --test PATH or both')
     if args.images and not args.predictions:
@@ -75,7 +75,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the page, tell what it shows."""
+    """Write the page and report its content."""
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.exports import PredictionFile
     from mammo_plugins.exports.html import PageOptions, TestResults, write_page

@@ -43,7 +43,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse numbers that cannot be."""
+    """Refuse impossible numbers."""
     if args.draws < 0:
         parser.error(f'--draws {args.draws}: expected 0 or more')
 
@@ -83,7 +83,7 @@ def report(name: str, rows: list[dict]) -> None:
 
     Args:
         name (str): The column.
-        rows (list[dict]): Of
+        rows (list[dict]): From
             :func:`~mammo_plugins.evaluation.functional.subgroup_table`.
     """
     from mammo_plugins.evaluation.functional import format_figure, format_point

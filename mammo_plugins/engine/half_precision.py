@@ -1,4 +1,4 @@
-"""What stays in float32 where a model runs in half precision."""
+"""Keep some values in float32 while a model runs in half precision."""
 
 from typing import Any
 
@@ -13,16 +13,17 @@ HALVES = (torch.bfloat16, torch.float16)
 
 
 def keep_places_in_float32(model: nn.Module) -> list[RemovableHandle]:
-    """Let the heads of mmdet compute places in float32 under autocast, too.
+    """Let the heads of mmdet compute positions in float32 even under autocast.
 
-    They make anchors and RoIs in the number format of features: in bfloat16 pixels
-    beyond 256 are even numbers, beyond 2048 multiples of 16. Ours do so by themselves.
+    They compute anchors and RoIs in the number format of features. In bfloat16,
+    coordinates above 256 are rounded to even numbers, and above 2048 to multiples of
+    16. Our own heads already use float32.
 
     Args:
         model (nn.Module): With any heads, or none.
 
     Returns:
-        list[RemovableHandle]: To undo it.
+        list[RemovableHandle]: Handles to undo the change.
     """
     return [
         module.register_forward_hook(_outputs_in_float32)
@@ -42,11 +43,11 @@ def _inputs_in_float32(module: nn.Module, inputs: tuple) -> Any:
 
 
 def in_float32(values: Any) -> Any:
-    """Return values with what is in half precision turned into float32.
+    """Convert values in half precision to float32.
 
     Args:
-        values (Any): A tensor, a data element, which is changed in place, or tuples
-            and lists of them; others come back as they are.
+        values (Any): A tensor, a data element (changed in place), or tuples and lists
+            of them. Anything else is returned unchanged.
     """
     if torch.is_tensor(values):
         return values.float() if values.dtype in HALVES else values

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# it may be what installs the packages
+# this script may have to install the packages
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mammo_cli.main import tool

@@ -8,7 +8,7 @@ data_set = dict(
     modality=('CEM-LE', 'CEM-RC'),
     labels=dict(field='birads', negative=('1', '2', '3'), positive=('4', '5', '6')),
     pipeline=dict(
-        # the sides of the images that are classified
+        # sides of the classified images
         register=dict(modality='CEM-LE'),
         pack=dict(
             views=(

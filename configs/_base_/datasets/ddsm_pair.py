@@ -1,4 +1,4 @@
-# DisAsymNet, section 3.1: DDSM, abnormal where an abnormality is outlined, 8:1:1 by
+# DisAsymNet, section 3.1: DDSM, abnormal if an abnormality is outlined, 8:1:1 by
 # patient.
 #     python tools/dataset_converters/ddsm.py RAW_DIR --out data/ddsm
 data_set = dict(

@@ -5,5 +5,5 @@ model = dict(
     discriminator=dict(type='PatchDiscriminator', base_channels=64),
     prior_weight=10.0,
 )
-# each part reduces its own gradients
+# each part of the model reduces its own gradients
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')

@@ -7,7 +7,7 @@ model = dict(
             type='mmpretrain.ResNet',
             depth=18,
             out_indices=(0, 1, 2, 3),
-            # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+            # ImageNet weights; source: docs/how_to/pretrained_weights.md
             init_cfg=dict(
                 type='Pretrained',
                 checkpoint='checkpoints/resnet18_8xb32_in1k_20210831-fbbb1da6.pth',
@@ -24,7 +24,7 @@ model = dict(
     ),
     weights=dict(diag=1.0, rec=0.1, dics=1.0, syn=0.5),
 )
-# two objectives a step, the second of which leaves the decoder out
+# two objectives per step; the second does not use the decoder
 model_wrapper_cfg = dict(
     type='TwoObjectivesDistributedDataParallel',
     broadcast_buffers=False,

@@ -7,7 +7,7 @@ model = dict(
     backbone=dict(
         type='mmpretrain.ResNet',
         depth=18,
-        # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+        # ImageNet weights; source: docs/how_to/pretrained_weights.md
         init_cfg=dict(
             type='Pretrained',
             checkpoint='checkpoints/resnet18_8xb32_in1k_20210831-fbbb1da6.pth',

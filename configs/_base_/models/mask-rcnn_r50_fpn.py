@@ -1,4 +1,4 @@
-# Mask R-CNN with ResNet-50 and FPN (Lin et al., section 2.3): mmdet's, of one class.
+# Mask R-CNN with ResNet-50 and FPN (Lin et al., section 2.3): mmdet's, for one class.
 model = dict(
     type='MaskRCNN',
     data_preprocessor=dict(
@@ -14,7 +14,7 @@ model = dict(
         depth=50,
         num_stages=4,
         out_indices=(0, 1, 2, 3),
-        # what learns when is said by the stages of training
+        # the training stages set what is frozen
         frozen_stages=-1,
         norm_cfg=dict(type='BN', requires_grad=True),
         norm_eval=True,
@@ -41,8 +41,8 @@ model = dict(
         loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
         loss_bbox=dict(type='L1Loss', loss_weight=1.0),
     ),
-    # eq. 6: loss_weight of loss_bbox and loss_mask are lambda_loc and lambda_seg,
-    # whose values the paper does not state
+    # eq. 6: loss_weight of loss_bbox and loss_mask are lambda_loc and lambda_seg;
+    # the paper does not state their values
     roi_head=dict(
         type='StandardRoIHead',
         bbox_roi_extractor=dict(
@@ -136,7 +136,7 @@ model = dict(
             nms=dict(type='nms', iou_threshold=0.7),
             min_bbox_size=0,
         ),
-        # FROC wants the low scores too, and one box a mass
+        # FROC needs low scores too, and one box per mass
         rcnn=dict(
             score_thr=0.0,
             nms=dict(type='nms', iou_threshold=0.3),

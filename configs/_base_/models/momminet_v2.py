@@ -1,5 +1,5 @@
-# MommiNet-v2 (figure 1), its parts at paper scale. ../../mamminet_v2.py puts them
-# together; configs of one part take it from here.
+# The parts of MommiNet-v2 (figure 1) at paper scale. ../../mamminet_v2.py assembles
+# them; configs of a single part inherit it from here.
 
 data_preprocessor = dict(
     type='MultiViewDataPreprocessor',
@@ -45,7 +45,7 @@ detector = dict(
                 num_channels=(48, 96, 192, 384),
             ),
         ),
-        # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+        # ImageNet weights; source: docs/how_to/pretrained_weights.md
         init_cfg=dict(
             type='Pretrained', checkpoint='checkpoints/hrnetv2_w48-d2186c55.pth'
         ),
@@ -71,7 +71,7 @@ detector = dict(
             type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0
         ),
         loss_bbox=dict(type='DIoULoss', loss_weight=1.0),
-        # focal loss needs a rare foreground at the start (Lin et al., 2017)
+        # focal loss requires a low initial foreground probability (Lin et al., 2017)
         init_cfg=dict(
             type='Normal',
             layer='Conv2d',
@@ -101,10 +101,10 @@ detector = dict(
             reg_class_agnostic=False,
             reg_decoded_bbox=True,
             loss_cls=dict(type='RoIFocalLoss', gamma=2.0, alpha=0.25, loss_weight=1.0),
-            # mmdet's weight for IoU losses in an RoI head, which are averaged
+            # mmdet's weight for IoU losses in a RoI head, which are averaged
             # over all sampled RoIs
             loss_bbox=dict(type='DIoULoss', loss_weight=10.0),
-            # mmdet's own, but for the prior of a rare foreground
+            # mmdet's own, except for the low foreground prior
             init_cfg=[
                 dict(
                     type='Normal',
@@ -131,7 +131,7 @@ detector = dict(
                 match_low_quality=True,
                 ignore_iof_thr=0.5,
             ),
-            # no sampler: focal loss takes every anchor
+            # no sampler: focal loss uses every anchor
             allowed_border=-1,
             pos_weight=-1,
             debug=False,
@@ -169,16 +169,16 @@ detector = dict(
             nms=dict(type='nms', iou_threshold=0.7),
             min_bbox_size=0,
         ),
-        # FROC wants every candidate, so no score is cut off; two boxes that would
-        # both hit a mass are one finding
+        # FROC needs every candidate, so there is no score threshold; two boxes that
+        # would both hit a mass count as one finding
         rcnn=dict(
             score_thr=0.0, nms=dict(type='nms', iou_threshold=0.2), max_per_img=100
         ),
     ),
 )
 
-# IpsiDualNet-v2 (section 3.5): the single-view detector, Siamese, with two relation
-# blocks
+# IpsiDualNet-v2 (section 3.5): the single-view detector as a Siamese network with two
+# relation blocks
 ipsilateral = dict(
     detector,
     type='IpsiDualNet',
@@ -199,7 +199,7 @@ bilateral = dict(
     type='BiDualNet',
     backbone=dict(detector['backbone'], type='SiameseHRNet', concat_stage=3),
     decode_head=dict(type='HRNetV2Head', in_channels=[48, 96, 192, 384]),
-    # from maps to boxes
+    # converts maps to boxes
     test_cfg=dict(max_per_img=20),
 )
 
@@ -208,7 +208,7 @@ fusion = dict(
     type='IntegratedFusionNet',
     feature_channels=[48, 96, 192, 384],
     channels=[32, 64, 128, 256],
-    # batches are of one image
+    # batches have one image
     norm_cfg=dict(type='GN', num_groups=8),
 )
 
@@ -218,7 +218,7 @@ malignancy = dict(
     backbone=dict(
         type='mmpretrain.DenseNet',
         arch='121',
-        # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+        # ImageNet weights; source: docs/how_to/pretrained_weights.md
         init_cfg=dict(
             type='Pretrained',
             checkpoint='checkpoints/densenet121_4xb256_in1k_20220426-07450f99.pth',

@@ -1,9 +1,9 @@
-# The parts of momminet_v2.py made small: what differs, to train on two cores from
-# scratch.
+# Differences that make the parts of momminet_v2.py small enough to train from scratch
+# on two cores.
 backbone = dict(
     in_channels=1,
     stem_channels=16,
-    # trained from scratch, batch norm needs statistics of these images
+    # when trained from scratch, batch norm needs statistics of these images
     norm_eval=False,
     extra=dict(
         stage1=dict(num_blocks=(1,), num_channels=(16,)),

@@ -1,5 +1,5 @@
 # NaFV-Net (figure 2): four views, segmentation on recombined images, classification of
-# low-energy ones. What the paper leaves to its appendix is ours, see
+# low-energy ones. Details that the paper leaves to its appendix are our choice, see
 # configs/nafv/README.md.
 model = dict(
     type='NaFVNet',
@@ -22,7 +22,7 @@ model = dict(
         patch_size=14,
         layer_scale_init_value=1e-5,
         out_type='featmap',
-        # docs/how_to/pretrained_weights.md says where from
+        # source: docs/how_to/pretrained_weights.md
         init_cfg=dict(
             type='Pretrained',
             checkpoint='checkpoints/'
@@ -31,7 +31,7 @@ model = dict(
         ),
     ),
     embed_dims=768,
-    # ImageNet's, in [0, 1]
+    # ImageNet statistics, in [0, 1]
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
     mixer=dict(type='FourViewMixer', channels=(96, 192, 384), num_blocks=(2, 2, 2)),

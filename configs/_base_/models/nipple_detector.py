@@ -20,7 +20,7 @@ model = dict(
         norm_cfg=dict(type='BN', requires_grad=False),
         norm_eval=True,
         style='pytorch',
-        # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+        # ImageNet weights; source: docs/how_to/pretrained_weights.md
         init_cfg=dict(
             type='Pretrained', checkpoint='checkpoints/resnet50-0676ba61.pth'
         ),
@@ -137,7 +137,7 @@ model = dict(
             nms=dict(type='nms', iou_threshold=0.7),
             min_bbox_size=0,
         ),
-        # a breast has one nipple; below the score it counts as not found
+        # a breast has one nipple; below this score it counts as not found
         rcnn=dict(
             score_thr=0.05, nms=dict(type='nms', iou_threshold=0.5), max_per_img=1
         ),

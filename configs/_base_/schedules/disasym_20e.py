@@ -1,4 +1,4 @@
-# DisAsymNet, section 3.2: Adam with a learning rate of 0.0001, cut to a tenth after 10
+# DisAsymNet, section 3.2: Adam with a learning rate of 0.0001, divided by 10 after 10
 # of 20 epochs, batches of 8 pairs.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=1)
 val_cfg = dict(type='ValLoop')

@@ -1,4 +1,4 @@
-# DisAsymNet, section 3.2, for INbreast: 50 epochs, a tenth after each 20.
+# DisAsymNet, section 3.2, for INbreast: 50 epochs, rate divided by 10 every 20 epochs.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=50, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

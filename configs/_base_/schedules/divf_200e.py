@@ -1,4 +1,4 @@
-# DIVF-Net, section 4.2: SGD, a learning rate of 0.001 cut to a tenth after 20, 40, 60
+# DIVF-Net, section 4.2: SGD, a learning rate of 0.001 divided by 10 after 20, 40, 60
 # and 80 of 200 epochs, batches of 16 breasts. Momentum is not stated; 0.9 is ours.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200, val_interval=10)
 val_cfg = dict(type='ValLoop')

@@ -1,5 +1,5 @@
-# Parts of the schedules of small networks that are trained from scratch, on the
-# phantom: AdamW, a warm-up, a cosine to the end of the training or the stage.
+# Parts of the schedules of small networks that are trained from scratch on the
+# phantom: AdamW, warm-up, cosine decay to the end of the training or stage.
 from_scratch = dict(
     optim_wrapper=dict(
         optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),

@@ -1,5 +1,5 @@
 # Mask R-CNN in three steps (Lin et al., section 3): the top layers, ResNet from stage 4
-# (conv4_x) up, all layers; 30, 30 and 40 epochs. The paper states no optimiser.
+# (conv4_x) up, all layers; 30, 30 and 40 epochs. The paper states no optimizer.
 top = ['neck', 'rpn_head', 'roi_head']
 train_cfg = dict(
     type='StagedTrainLoop',
@@ -16,7 +16,7 @@ del top
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
-# the rate of fine-tuning, for batches of two images
+# learning rate for fine-tuning, with batches of two images
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.0025, momentum=0.9, weight_decay=0.0001),

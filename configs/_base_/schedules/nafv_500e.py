@@ -1,9 +1,9 @@
 # NaFV-Net, "Experimental Environment Setting": 200 epochs of segmentation with a
-# learning rate of 0.01, weight decay 0.0001 and momentum 0.9, of which the weights with
-# the highest Dice (the paper: Dice and mIoU) after epoch 100 are taken; 300 epochs of
+# learning rate of 0.01, weight decay 0.0001 and momentum 0.9. The weights with the
+# highest Dice (the paper: Dice and mIoU) after epoch 100 are used. Then 300 epochs of
 # classification with 0.001 and 0.01, at most 30 without a higher AUC. "An optimizer" is
-# SGD where there is a momentum, and AdamW otherwise; DINOv2 learns at a tenth of the
-# rate, which is ours.
+# SGD if a momentum is stated, and AdamW otherwise. DINOv2 learns at a tenth of the
+# rate, which is our choice.
 train_cfg = dict(
     type='StagedTrainLoop',
     order=['segmentation', 'classification'],
@@ -33,17 +33,17 @@ train_cfg = dict(
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
-# of the stages
+# defaults for the stages, which set their own
 optim_wrapper = dict(type='OptimWrapper')
 param_scheduler = []
 auto_scale_lr = dict(enable=False, base_batch_size=4)
 custom_hooks = [
-    # there is no AUC while masses are learned
+    # there is no AUC in the segmentation stage
     dict(
         type='EarlyStoppingHook',
         monitor='malignancy/auc',
         rule='greater',
-        min_delta=1e-6,  # what is as high is no gain
+        min_delta=1e-6,  # an equal value is no improvement
         patience=30,
         strict=False,
     )

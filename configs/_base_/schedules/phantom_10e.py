@@ -1,5 +1,5 @@
-# Short trainings on the phantom, from scratch: AdamW, a cosine to the end, whenever that
-# is. There is no val part: the test part is looked at once, nothing is selected by it.
+# Short training on the phantom from scratch: AdamW, cosine decay to the end of any
+# length. There is no val part: the test part is evaluated once, nothing is selected.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=10, val_interval=1000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -1,4 +1,4 @@
-# mmdet's 1x: MommiNet-v2 does not state the detector's optimiser or schedule
+# mmdet's 1x: MommiNet-v2 does not state the detector's optimizer or schedule
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
@@ -8,7 +8,7 @@ param_scheduler = [
     dict(type='MultiStepLR', begin=0, by_epoch=True, milestones=[8, 11], gamma=0.1),
 ]
 
-# lr for 8 GPUs with one exam view each; --auto-scale-lr adapts it to other numbers
+# lr for 8 GPUs with one view each; --auto-scale-lr adapts it to other numbers
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0001),

@@ -1,5 +1,5 @@
-# Normal views that a lesion of a bank is pasted into, each beside a real view with
-# lesions (blending adversarial networks, section 2). Normal are views without a mass.
+# Normal views, into which a lesion from a bank is pasted, each with a real view with
+# lesions (blending adversarial networks, section 2). Views without a mass are normal.
 train_dataloader = dict(
     batch_size=4,
     num_workers=4,
@@ -13,17 +13,17 @@ train_dataloader = dict(
         ann_file='annotations/train.json',
         pipeline=dict(
             order=['load', 'paste', 'crop', 'pack'],
-            slots=['crop'],  # the window around a lesion, of phantoms
+            slots=['crop'],  # window around a lesion, for phantoms
             load=dict(
                 type='ForEachView',
                 transforms=dict(
                     order=['image', 'resize'],
                     image=dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
-                    # width, height; the paper does not say
+                    # width, height; the paper does not state them
                     resize=dict(type='Resize', scale=(512, 1024), keep_ratio=False),
                 ),
             ),
-            # the bank of lesions is the data set's
+            # the data set's config sets the lesion bank
             paste=dict(type='PasteLesion', margin=0.5),
             pack=dict(type='PackBlendingInputs'),
         ),

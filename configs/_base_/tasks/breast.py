@@ -1,5 +1,5 @@
-# Breasts with both views, benign against malignant (DIVF-Net, section 4.1). The data set
-# says by its labels what is malignant: datasets/*_breast.py.
+# Breasts with both views, benign against malignant (DIVF-Net, section 4.1). The labels of
+# the data set define what is malignant: datasets/*_breast.py.
 dataset = dict(
     type='ExamDataset',
     target='breast',

@@ -1,6 +1,6 @@
-# Whole exams of four views: masses are segmented, the exam is judged benign or malignant
-# (NaFV-Net, experiments). The data set says what is malignant, and which images of
-# several kinds take part: datasets/*_exam.py.
+# Whole exams of four views: masses are segmented, and the exam is classified as benign or
+# malignant (NaFV-Net, experiments). The data set defines what is malignant and which
+# kinds of images are used: datasets/*_exam.py.
 pipeline = dict(
     order=['load', 'register', 'pack'],
     load=dict(
@@ -9,7 +9,7 @@ pipeline = dict(
             order=['image', 'masses', 'resize'],
             image=dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
             masses=dict(type='DrawLesionMap'),
-            # width, height; the paper does not say
+            # width, height; the paper does not state them
             resize=dict(type='Resize', scale=(224, 224), keep_ratio=False),
         ),
     ),
@@ -21,7 +21,7 @@ dataset = dict(
     target='exam',
     complete=True,
     metainfo=dict(classes=('mass',)),
-    # in images with several findings a region of another kind may be a mass
+    # in images with several findings, a region of another kind may be a mass
     ignored_classes='rest',
     pipeline=pipeline,
 )
@@ -53,7 +53,7 @@ test_evaluator = dict(
     type='NamedEvaluator',
     metrics=dict(malignancy=malignancy, segmentation=dict(type='SegmentationMetric')),
 )
-# intervals are for the test
+# confidence intervals only in the test
 val_evaluator = dict(
     type='NamedEvaluator',
     metrics=dict(

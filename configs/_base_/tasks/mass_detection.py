@@ -1,5 +1,5 @@
-# Masses in single views. Boxes are in the pixels of the canonical image (cropped to
-# the breast, chest wall on the left), ground truth and predictions alike.
+# Masses in single views. Ground truth and predicted boxes are in pixels of the
+# canonical image (cropped to the breast, chest wall on the left).
 select = dict(type='SelectView', view='main')
 image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 annotations = dict(type='LoadAnnotations', with_bbox=True)
@@ -26,7 +26,7 @@ pack = dict(
 dataset = dict(
     type='ExamDataset',
     metainfo=dict(classes=('mass',)),
-    # images with other findings alone count as normal
+    # images with only other findings count as normal
     other_classes='rest',
 )
 loader = dict(
@@ -62,7 +62,7 @@ train_dataloader = dict(
                 type='RandomFlip', prob=0.5, direction=['horizontal', 'vertical']
             ),
             intensity=dict(type='RandomIntensity'),
-            # boxes that lie off the breast's crop have no area left
+            # boxes outside the breast's crop have no area left
             filter=dict(
                 type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False
             ),
@@ -74,7 +74,7 @@ tested = dict(
     dataset,
     test_mode=True,
     pipeline=dict(
-        # annotations after resizing: predictions are rescaled, the ground truth must
+        # annotations after resizing: predictions are rescaled, so the ground truth must
         # not be resized
         order=['select', 'image', 'resize', 'annotations', 'pack'],
         select=select,

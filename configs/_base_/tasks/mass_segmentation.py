@@ -1,7 +1,7 @@
 # Masses in single views, with their outlines (blending adversarial networks, section
-# 3). Trained on images with a mass, original and synthetic ones, for 200 synthetic ones
-# make the data "approximately three times larger"; tested on all. Boxes are in the
-# pixels of the canonical image, ground truth and predictions alike.
+# 3). Training uses only images with a mass, original and synthetic, because 200
+# synthetic ones make the data "approximately three times larger". Tests use all images.
+# Ground truth and predicted boxes are in pixels of the canonical image.
 select = dict(type='SelectView', view='main')
 image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 resize = dict(type='ResizeWithin', max_height=1024, max_width=1024)
@@ -48,18 +48,18 @@ trained = dict(
         resize=resize,
         flip=dict(type='RandomFlip', prob=0.5, direction=['horizontal', 'vertical']),
         intensity=dict(type='RandomIntensity'),
-        # boxes that lie off the breast's crop have no area left
+        # boxes outside the breast's crop have no area left
         filter=dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
         pack=pack,
     ),
 )
 tested = dict(
     dataset,
-    # folds have no val part; nothing is selected by what validation shows
+    # folds have no val part; nothing is selected by validation
     ann_file='annotations/test.json',
     test_mode=True,
     pipeline=dict(
-        # annotations after resizing: predictions are rescaled, the truth must not be
+        # annotations after resizing: predictions are rescaled, ground truth must not be
         order=['select', 'image', 'resize', 'annotations', 'pack'],
         select=select,
         image=image,
@@ -88,6 +88,6 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 del select, image, resize, pack, dataset, trained, tested, loader
 
-# the paper's hit is an IoU above 0.5; table 1 reads the curve at these
+# a hit in the paper is an IoU above 0.5; table 1 reads the curve at these points
 val_evaluator = dict(type='FROCMetric', iou_thr=0.5, fppi=(0.5, 0.8, 1.3))
 test_evaluator = val_evaluator

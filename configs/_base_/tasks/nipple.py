@@ -1,8 +1,8 @@
-# Nipples in single views. Images without one that a person has annotated
-# (`images[].nipple`) are left out of training, not taken for negatives.
+# Nipples in single views. Images without a manually annotated nipple
+# (`images[].nipple`) are left out of training and do not count as negatives.
 select = dict(type='SelectView', view='main')
 image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
-# the detector's input_height; COCO models of maskrcnn-benchmark work at 800 too
+# the detector's input_height; COCO models of maskrcnn-benchmark also use 800
 resize = dict(type='ResizeWithin', max_height=800, max_width=800)
 pack = dict(
     type='PackNippleInputs',
@@ -54,7 +54,7 @@ train_dataloader = dict(
             select=select,
             image=image,
             resize=resize,
-            # the chest wall is on the left, always
+            # the chest wall is always on the left
             flip=dict(type='RandomFlip', prob=0.5, direction='vertical'),
             intensity=dict(type='RandomIntensity'),
             instances=dict(type='NippleInstances', side=0.1),

@@ -1,15 +1,15 @@
-# Both breasts in one projection: asymmetry of the pair, abnormality of each, and where
-# it is, learned from these labels alone (DisAsymNet, section 3.1). The data set says
-# what is abnormal: labels of datasets/*_pair.py.
+# Both breasts in one projection: asymmetry of the pair, abnormality of each breast and
+# its location, learned only from these labels (DisAsymNet, section 3.1). The data set
+# defines what is abnormal: labels of datasets/*_pair.py.
 size = (512, 1024)  # width, height
 
 load = dict(
     type='ForEachView',
     transforms=dict(
         order=['image', 'normal', 'annotations', 'resize'],
-        slots=['normal'],  # of phantoms
+        slots=['normal'],  # for phantoms
         image=dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
-        # boxes test the localisation
+        # boxes are used to test localization
         annotations=dict(type='LoadAnnotations', with_bbox=True),
         resize=dict(type='Resize', scale=size, keep_ratio=False),
     ),
@@ -33,7 +33,7 @@ train_dataloader = dict(
             order=['load', 'insert', 'augment', 'pack'],
             slots=['insert'],  # synthetic lesions
             load=load,
-            # "random zooming and random cropping"; how far is not stated
+            # "random zooming and random cropping"; the ranges are not stated
             augment=dict(
                 type='ForEachView',
                 share_random_params=True,  # both sides stay comparable

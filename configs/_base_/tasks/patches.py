@@ -1,7 +1,7 @@
-# Patches of masses, annotated or detected: malignant or not, and BI-RADS (MommiNet-v2,
+# Patches of annotated or detected masses: malignant or not, and BI-RADS (MommiNet-v2,
 # sections 3.7 and 3.8).
 image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
-# the detectors' size, so that patches look as those cut from their input
+# the detectors' size, so that patches look like those cut from their input
 resize = dict(type='ResizeWithin', max_height=3000, max_width=1500)
 pack = dict(
     type='PackInputs',
@@ -40,7 +40,7 @@ loader = dict(
 train_dataloader = dict(
     loader,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    # batch normalisation cannot train on a single patch
+    # batch normalization cannot train on a single patch
     drop_last=True,
     dataset=dict(
         dataset,
@@ -50,7 +50,7 @@ train_dataloader = dict(
             image=image,
             resize=resize,
             crop=dict(type='RandomCropPatch', size=448),
-            # either way with a chance of 0.5 each
+            # in each direction with a probability of 0.5
             flip=dict(
                 type='RandomFlip',
                 prob=[0.25, 0.25, 0.25],

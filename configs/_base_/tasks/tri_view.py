@@ -1,4 +1,4 @@
-# Masses in each view beside its partners: the other projection of the same breast and
+# Masses in each view with its partners: the other projection of the same breast and
 # the registered other breast (MommiNet-v2, sections 3.2 and 3.3).
 image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 annotations = dict(type='LoadAnnotations', with_bbox=True)
@@ -10,7 +10,7 @@ dataset = dict(
     type='ExamDataset',
     partners=('ipsilateral', 'bilateral'),
     metainfo=dict(classes=('mass',)),
-    # images with other findings alone count as normal
+    # images with only other findings count as normal
     other_classes='rest',
 )
 loader = dict(
@@ -41,7 +41,7 @@ train_dataloader = dict(
                 ),
             ),
             register=register,
-            # in step: registration and nipple distances depend on it
+            # the same for all views: registration and nipple distances depend on it
             geometry=dict(
                 type='ForEachView',
                 share_random_params=True,
@@ -59,7 +59,7 @@ train_dataloader = dict(
                 transforms=dict(
                     order=['intensity', 'filter'],
                     intensity=dict(type='RandomIntensity'),
-                    # boxes that lie off the breast's crop have no area left
+                    # boxes outside the breast's crop have no area left
                     filter=dict(
                         type='FilterAnnotations',
                         min_gt_bbox_wh=(1, 1),
@@ -86,7 +86,7 @@ tested = dict(
             ),
         ),
         register=register,
-        # after resizing: predictions are rescaled, the ground truth must not be
+        # after resizing: predictions are rescaled, so the ground truth must not be
         annotations=dict(type='ForEachView', views=['main'], transforms=[annotations]),
         pack=pack,
     ),

@@ -262,9 +262,9 @@ class RegisterContralateral(_Registers):
     shared by all views. Annotations are warped with the image. A sample without
     ``bilateral`` is left unchanged.
 
-    With ``register_features``, which is not the paper's, the other breast stays as it
-    is, annotations too, and the main view says where it lies: a :class:`BiDualNet` with
-    that setting registers features.
+    With ``register_features``, which is not from the paper, the other breast and its
+    annotations are left unchanged, and the main view stores the registration: a
+    :class:`BiDualNet` with the same setting registers features.
 
     Required Keys:
 
@@ -291,10 +291,11 @@ class RegisterContralateral(_Registers):
 
     and of both:
 
-    - registered_at (np.ndarray): ``homography_matrix`` as it is here
+    - registered_at (np.ndarray): ``homography_matrix`` at this point
 
     Args:
-        register_features (bool): Defaults to False.
+        register_features (bool): Whether to register features instead of images.
+            Defaults to False.
 
     Raises:
         ValueError: If a view was moved since it was loaded.

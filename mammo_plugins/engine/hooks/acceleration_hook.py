@@ -31,8 +31,8 @@ class AccelerationHook(Hook):
         compile (bool | dict): Whether ``torch.compile`` compiles the backbones and
             necks that learn; a dict contains its arguments. The first step takes
             minutes. In the mode 'reduce-overhead' (CUDA graphs), each step is marked.
-            Otherwise the backward pass of a neck would count as a new step and overwrite
-            memory that the preceding backbone still needs. Defaults to False.
+            Otherwise the backward pass of a neck would count as a new step, and would
+            overwrite memory that the preceding backbone needs. Defaults to False.
         pad_to (int): When compiling, image sides are padded to multiples of this, so
             that there are few sizes. Defaults to 64.
         activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp``
