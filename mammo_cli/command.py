@@ -71,7 +71,7 @@ class Command:
             epilog=f'{self.before_example}example:\n  {example}',
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        parser.color = False  # Python 3.14 colours help, and the colours would be escaped
+        parser.color = False  # colours of help in Python 3.14 would be escaped
         self.add_arguments(parser)
         return parser
 

@@ -1,4 +1,4 @@
-# The bilateral branch of MommiNet-v2 (section 3.4) by itself: tables 2, 5 and 6.
+# The bilateral branch of MommiNet-v2 (section 3.4) alone: tables 2, 5 and 6.
 _base_ = [
     '../_base_/models/momminet_v2.py',
     '../_base_/tasks/tri_view.py',

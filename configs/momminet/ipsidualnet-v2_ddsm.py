@@ -1,4 +1,4 @@
-# The ipsilateral branch of MommiNet-v2 (section 3.5) by itself: tables 2 and 6.
+# The ipsilateral branch of MommiNet-v2 (section 3.5) alone: tables 2 and 6.
 _base_ = [
     '../_base_/models/momminet_v2.py',
     '../_base_/tasks/tri_view.py',

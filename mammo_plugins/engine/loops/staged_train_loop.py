@@ -324,7 +324,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         freeze(self.model, stage, self._learns)
         self._rewrap_model()
         self.dataloader = self._training_data(stage, loader_cfg)
-        runner._train_dataloader = loader_cfg  # for its batch size, by which rates are scaled
+        runner._train_dataloader = loader_cfg  # its batch size scales the rates
         if not resumed:
             forget_stage(runner)
         self._build_optimisation()
