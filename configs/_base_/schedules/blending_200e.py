@@ -1,5 +1,6 @@
 # The paper states neither length nor optimizer. These are from Isola et al. (2017),
-# which it follows. The learning rate falls to zero in the second half, as in their code.
+# which it follows. The learning rate falls to zero in the second half, as in their
+# code.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200)
 
 adam = dict(
