@@ -1,7 +1,7 @@
 """Collect all wheels that a machine without a network needs in one folder.
 
-This requires only Python's standard library, pip and a network, neither PyTorch nor the
-package itself.
+This requires only Python's standard library, pip and a network, neither
+PyTorch nor the package itself.
 """
 
 import argparse
