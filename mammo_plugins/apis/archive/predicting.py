@@ -4,10 +4,12 @@ import shutil
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -109,6 +111,17 @@ def _start_worker(number: int) -> None:
     start_worker()
 
 
+@contextmanager
+def _one_thread_of_opencv() -> Iterator[None]:
+    """Stop OpenCV's threads: a process that is forked from theirs waits forever."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 def outcomes(
     inferencer: ExamInferencer,
     index: ExamIndex,
@@ -129,7 +142,7 @@ def outcomes(
         workers (int): Processes that read exams ahead of the model; 0 for none.
         pace (Pace): Measures.
     """
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, _one_thread_of_opencv():
         ahead = (
             dict(
                 prefetch_factor=_AHEAD,

@@ -2,9 +2,12 @@
 
 import json
 import random
+import signal
 import time
 import tracemalloc
 
+import cv2
+import numpy as np
 import pytest
 from archive_runs import kill_at_random, repeat_index, run
 
@@ -47,6 +50,27 @@ def test_processes_that_read_ahead_change_nothing(inferencer, index, tmp_path):
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
     assert pace.exams == 5 and 0 < pace.waited < pace.seconds
     assert not list(tmp_path.rglob('*.u16'))
+
+
+def test_threads_of_opencv_do_not_stop_processes(inferencer, index, tmp_path):
+    """Large images make OpenCV start threads, which a forked process lacks."""
+
+    def late(*_):
+        raise TimeoutError('a process that reads ahead waits for a thread')
+
+    before = cv2.getNumThreads()
+    alarm = signal.signal(signal.SIGALRM, late)
+    signal.alarm(100)
+    try:
+        cv2.setNumThreads(2)
+        cv2.warpAffine(np.zeros((3000, 3000), np.float32), np.eye(2, 3), (3000, 3000))
+        time.sleep(0.5)  # until they wait for work
+        run(inferencer, index, tmp_path / 'out', workers=1)
+        assert cv2.getNumThreads() == 2
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, alarm)
+        cv2.setNumThreads(before)
 
 
 def test_parts_together_are_one_run(inferencer, index, tmp_path):
