@@ -1,7 +1,6 @@
 """What the inferencers of all tasks have in common."""
 
 import copy
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,6 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
-from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import transform_points
@@ -19,7 +17,6 @@ from mammo_plugins.datasets import ExamDataset, LoadMammogram, PatchDataset
 from mammo_plugins.io import temporary_folder
 from mammo_plugins.registry import DATASETS, INFERENCERS
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
-from mammo_plugins.structures import in_fold
 from mammo_plugins.structures.exam_files import FoundExams, Paths, find_exams, paths_of
 from mammo_plugins.structures.exam_sources import common_folder
 from mammo_plugins.structures.multi_view_data_sample import views_of
@@ -30,8 +27,9 @@ from mammo_plugins.visualization import ViewPanel, draw_four_view
 from ..calibration import calibration_of
 from ..config_loading import ConfigError
 from ..nipple_locator import NippleLocator
-from ..trained_model import TrainedModel, loading_steps, without_step
+from ..trained_model import TrainedModel
 from ..work_dir import ensemble_names
+from .exam_data import exam_dataset
 from .figures import Figures, least_score
 from .loaded_exam import LoadedExam, skipped_entry
 from .prediction_writer import PredictionWriter, files_digest, run_key
@@ -369,31 +367,6 @@ class ExamInferencer(TrainedModel, ABC):
                     transform_points(point, frame.inverse).tolist()
                 )
 
-    def _dataset(self, exam: LoadedExam) -> Dataset:
-        """Return the config's dataset of an exam."""
-        cfg = copy.deepcopy(self.dataset_cfg)
-        # names are those of the files found, wherever they lie
-        cfg.update(
-            ann_file=f'exam {exam.key}',
-            data_root='',
-            extra_roots=[os.sep],
-            annotations=exam.annotations(self.classes),
-            test_mode=True,
-        )
-        # for workers, of which there are none; it collects garbage each time
-        cfg.serialize_data = False
-        # classes are what is asked for, and views may be missing
-        for key in ('labels', 'complete', 'data_prefix'):
-            cfg.pop(key, None)
-        # what a phantom is without its lesions is for evaluation alone
-        cfg.pipeline = in_fold(
-            without_step(cfg.pipeline, 'LoadPhantomNormal'), cfg.pop('fold', None)
-        )
-        for step in loading_steps(cfg.pipeline):
-            step['cache_dir'] = str(exam.loader.cache.folder)
-        with DATASETS.switch_scope_and_registry(self.scope):
-            return DATASETS.build(cfg)
-
     def preprocess(self, exam: LoadedExam) -> Iterator[dict]:
         """Yield collated samples: views that are each other's partners together.
 
@@ -403,7 +376,7 @@ class ExamInferencer(TrainedModel, ABC):
         Args:
             exam (LoadedExam): The exam.
         """
-        dataset = self._dataset(exam)
+        dataset = exam_dataset(exam, self.dataset_cfg, self.classes, self.scope)
         samples = [dataset[i] for i in range(len(dataset))]
         if samples and isinstance(samples[0]['inputs'], dict):
             yield pseudo_collate(samples)
