@@ -1,4 +1,4 @@
-"""What reading an exam with three views at a time costs, beside one at a time."""
+"""Cost of reading an exam with three views at a time, compared with one."""
 
 import time
 from collections import Counter
@@ -54,7 +54,7 @@ def calibrate(model: nn.Module, run: Callable[[], Any]) -> None:
 
 @contextmanager
 def counted(model: nn.Module):
-    """Count how often images pass the stages of a MommiNet's backbones."""
+    """Count how often images pass through the stages of a MommiNet's backbones."""
     passes: Counter = Counter()
 
     def count(name):
@@ -81,7 +81,7 @@ def counted(model: nn.Module):
 
 
 def run(model: nn.Module, samples: list, together: bool) -> list:
-    """Predict an exam, as one batch or sample by sample."""
+    """Predict an exam as one batch or sample by sample."""
     with torch.no_grad():
         if together:
             return model.test_step(pseudo_collate(samples))
@@ -89,7 +89,7 @@ def run(model: nn.Module, samples: list, together: bool) -> list:
 
 
 def largest_difference(one: list, other: list) -> float:
-    """Return the largest difference of boxes and scores of two results."""
+    """Return the largest difference in boxes and scores between two results."""
     largest = 0.0
     for a, b in zip(one, other):
         a, b = a.pred_instances, b.pred_instances
@@ -157,7 +157,7 @@ def compare(
         ways[FEATURES] = by_features
     seconds = {name: [] for name in ways}
     results, passes, operations = {}, {}, {}
-    for name, way in ways.items():  # kernels are chosen in a GPU's first turn
+    for name, way in ways.items():  # a GPU chooses kernels in the first repetition
         with counted(model) as passes[name], FlopCounterMode(display=False) as flops:
             results[name] = way()
         operations[name] = flops.get_total_flops()
