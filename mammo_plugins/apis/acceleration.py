@@ -1,4 +1,4 @@
-"""How training and predicting make use of a GPU: number format, kernels, memory."""
+"""How training and prediction use a GPU: number format, kernels, memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -106,21 +106,21 @@ def _refuse_float16_without(gpu: bool, precision: str) -> None:
 
 
 def predict_in(model: nn.Module, precision: str) -> str:
-    """Let a model predict in a number format, as a training in it does.
+    """Set the number format in which a model predicts, as in training.
 
-    Products and convolutions are in half precision, weights and what is sensitive in
-    float32, features channels last. Scores and boxes come in float32.
+    Products and convolutions are in half precision, weights and sensitive operations in
+    float32, features channels last. Scores and boxes are returned in float32.
 
     Args:
-        model (nn.Module): Changed in place; it lies where it is to predict.
+        model (nn.Module): Changed in place; must be on the device of the prediction.
         precision (str): One of :data:`PRECISIONS`; 'fp32' changes nothing, 'auto' is
             :func:`best_precision` on a GPU and 'fp32' on a CPU.
 
     Returns:
-        str: The number format that it is, 'bf16', 'fp16' or 'fp32'.
+        str: The number format used, 'bf16', 'fp16' or 'fp32'.
 
     Raises:
-        ConfigError: If the number format is unknown, or not possible there.
+        ConfigError: If the number format is unknown, or not supported on the device.
     """
     if precision not in PRECISIONS:
         raise ConfigError(

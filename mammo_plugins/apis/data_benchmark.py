@@ -158,7 +158,7 @@ def compare(
         samples (int): Number of samples, spread over the data set.
         repeats (int): Repetitions of the empty cache, the full cache and the plain
             loop.
-        show (callable): Takes lines. Defaults to ``print``.
+        show (callable): Called with each line. Defaults to ``print``.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)

@@ -34,13 +34,13 @@ def build(cfg, device: str) -> nn.Module:
 
 
 def calibrate(model: nn.Module, run: Callable[[], Any]) -> None:
-    """Set running statistics to those of one run.
+    """Set running statistics to those of one forward pass.
 
-    Random weights with the frozen statistics of a new network overflow.
+    Random weights overflow with the frozen statistics of a new network.
 
     Args:
         model (nn.Module): Changed in place.
-        run (callable): Runs it.
+        run (callable): Runs the model.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     before = [(norm.training, norm.momentum) for norm in norms]
@@ -123,12 +123,12 @@ def compare(
         model (nn.Module): A MommiNet of :func:`build`.
         baseline (nn.Module): The single-view detector.
         size (Sequence[int]): (H, W) of the images.
-        repeats (int): Turns, after one in which operations are counted.
-        device (str): Where the models are.
-        show (callable): Takes lines. Defaults to ``print``.
+        repeats (int): Number of repetitions, after one in which operations are counted.
+        device (str): Device of the models.
+        show (callable): Called with each line. Defaults to ``print``.
 
     Returns:
-        dict[str, float]: Median seconds an exam, by way.
+        dict[str, float]: Median seconds per exam, by variant.
     """
     model.malignancy = None
     images = demo_exam(size)
@@ -182,7 +182,7 @@ def report(
     results: dict[str, list],
     show: Callable[[str], None],
 ) -> None:
-    """Tell ratios, passes and whether sharing changes results."""
+    """Report ratios, numbers of passes, and whether sharing changes results."""
     show('median seconds an exam, operations, and their ratios to the baseline:')
     for name, value in seconds.items():
         show(

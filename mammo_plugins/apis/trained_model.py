@@ -71,7 +71,7 @@ class TrainedModel:
     Attributes:
         config (Config), checkpoint (Path), ensemble (list[Path]), scope (str),
         device (str), model (nn.Module).
-        precision (str): What it predicts in, 'bf16', 'fp16' or 'fp32'.
+        precision (str): Number format of predictions, 'bf16', 'fp16' or 'fp32'.
         trained_pixel_size (float, optional): Pixel size of the network's input in
             training, in mm, if the checkpoint records it.
         loading_options (dict): Arguments of LoadMammogram in the test pipeline, or in
@@ -81,8 +81,8 @@ class TrainedModel:
         CheckpointError: If a checkpoint is unsafe, or belongs to another model or other
             classes.
         AnnotationError: If the data and the model's heads have different classes.
-        ConfigError: If that pipeline has no ``LoadMammogram``, or ``tta`` means nothing
-            to the model, or the number format is not possible there.
+        ConfigError: If that pipeline has no ``LoadMammogram``, the model does not
+            support ``tta``, or the device does not support the number format.
     """
 
     def __init__(

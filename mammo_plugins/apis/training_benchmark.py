@@ -189,9 +189,9 @@ def measure(
         lr_factor (float): Factor on the config's learning rate. Defaults to 0.001, as
             at the start of a warm-up: random weights with frozen statistics diverge at
             the full rate.
-        alone (callable): Returns what is entered while the machine is to do nothing
-            else: all the time, or after the first step where that compiles. Defaults to
-            ``nullcontext``.
+        alone (callable): Returns a context that is entered while the machine must do
+            nothing else: from the start, or after the first step if that one compiles.
+            Defaults to ``nullcontext``.
     """
     cfg = copy.deepcopy(cfg)
     if way.precision is not None:
@@ -241,7 +241,7 @@ def prepared(
     device: str,
     stage: str | None = None,
 ) -> tuple[list[dict], float]:
-    """Return batches for :func:`measure`, and the operations of a step.
+    """Return batches for :func:`measure`, and the number of operations of a step.
 
     Args:
         cfg, size, number, steps, device, stage: As in :func:`compare`.
