@@ -1,4 +1,4 @@
-"""What the tools are made of, for use from Python."""
+"""The functions and classes behind the tools, for use from Python."""
 
 from mammo_plugins.structures.exam_files import FoundExams, FoundView, find_exams
 

@@ -25,10 +25,10 @@ class Run:
 
     Attributes:
         row (str): Key in the config's ``rows``.
-        seed (int): Of data and training.
-        settings (Config): The row.
-        folder (Path): Where it works.
-        needs (tuple[str]): Rows of the same seed that have to be there first.
+        seed (int): Seed of data and training.
+        settings (Config): Settings of the row.
+        folder (Path): Work dir.
+        needs (tuple[str]): Rows of the same seed that must be finished first.
     """
 
     row: str
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def result(self) -> Path:
-        """Path: Written when all is done."""
+        """Path: File written when the run is complete."""
         return self.folder / 'result.json'
 
 
@@ -49,10 +49,10 @@ def data_root(cfg: Config, seed: int) -> Path:
 
 
 def check_ablation(cfg: Config) -> None:
-    """Refuse a config that is no ablation.
+    """Refuse a config that is not an ablation.
 
     Raises:
-        ConfigError: With what it lacks.
+        ConfigError: Naming what is missing.
     """
     lacking = [key for key in _NEEDED if key not in cfg]
     if lacking:
@@ -82,7 +82,7 @@ def check_ablation(cfg: Config) -> None:
 
 
 def plan(cfg: Config, seeds: list[int], rows: list[str] | None) -> list[Run]:
-    """Return the runs, needed ones before those that need them."""
+    """Return the runs, each after those that it needs."""
     unknown = sorted(set(rows or ()) - set(cfg.rows))
     if unknown:
         raise ConfigError(
@@ -112,7 +112,7 @@ def plan(cfg: Config, seeds: list[int], rows: list[str] | None) -> list[Run]:
 
 
 def make_data(cfg: Config, seed: int, jobs: int, tools: ToolRunner) -> None:
-    """Make a seed's phantom exams; the converter leaves finished ones alone."""
+    """Create a seed's phantom exams; the converter leaves finished ones unchanged."""
     root = data_root(cfg, seed)
     tools.call(
         [
@@ -130,7 +130,7 @@ def make_data(cfg: Config, seed: int, jobs: int, tools: ToolRunner) -> None:
 
 
 def phantom_words(cfg: Config) -> list[str]:
-    """Return the words that say what the phantom exams are."""
+    """Return the arguments that describe the phantom exams."""
     words: list[str] = []
     for name, value in cfg.phantom.items():
         words.append(f'--{name.replace("_", "-")}')
@@ -160,12 +160,12 @@ def options_of(run: Run, cfg: Config) -> list[str]:
 
 
 def _filled(text: str, run: Run, cfg: Config) -> str:
-    """Put the seed and its folder into a setting."""
+    """Insert the seed and its folder into a setting."""
     return text.format(seed=run.seed, folder=f'{cfg.work_dir}/seed_{run.seed}')
 
 
 def command_of(run: Run, cfg: Config) -> list[str]:
-    """Return the words of a row's command; '{options}' stands for its options."""
+    """Return the arguments of a row's command, with '{options}' replaced."""
     words: list[str] = []
     for word in run.settings.command:
         words += (
@@ -175,7 +175,7 @@ def command_of(run: Run, cfg: Config) -> list[str]:
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
-    """Return what a result depends on beside the seed; of the code the version."""
+    """Return what a result depends on besides the seed; for code, its version."""
     facts = {
         key: run.settings[key] for key in ('config', 'command') if key in run.settings
     }
@@ -195,7 +195,7 @@ def settings_of(run: Run, cfg: Config) -> dict:
 
 
 def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
-    """Train and test one row, or run its command, and keep its figures."""
+    """Train and test one row, or run its command, and store its figures."""
     log, start = run.folder / 'ablate.log', time.time()
     if 'command' in run.settings:
         tools.call(command_of(run, cfg), log)
@@ -226,7 +226,7 @@ def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
 
 
 def train_all(runs: list[Run], cfg: Config, jobs: int) -> None:
-    """Run what is not done, needed rows first, with an estimate of the end."""
+    """Run what is unfinished, needed rows first; estimate the time left."""
     for run in runs:
         check_settings(run.folder, settings_of(run, cfg), 'delete it to run it anew')
     waiting = [run for run in runs if not run.result.is_file()]
@@ -251,7 +251,7 @@ def train_all(runs: list[Run], cfg: Config, jobs: int) -> None:
                 try:
                     future.result()
                 except ConfigError:
-                    waiting.clear()  # the others finish, then the error is shown
+                    waiting.clear()  # running ones finish, then the error is shown
                     for other in running:
                         other.cancel()
                     raise

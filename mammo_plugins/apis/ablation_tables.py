@@ -33,7 +33,7 @@ def results(cfg: Config, row: str, seeds: list[int]) -> list[dict] | None:
 
 
 def draws_of(found: list[dict] | None, column: str):
-    """Return values and draws of 'summary/figure' by seed, ``None`` if not there."""
+    """Return values and draws of 'summary/figure' by seed, ``None`` if missing."""
     name, figure = column.split('/')
     if found is None or any(name not in summaries for summaries in found):
         return None
@@ -135,12 +135,12 @@ def plot(cfg: Config, spec: Config, seeds: list[int], page: Path) -> list[str]:
 
 
 def minutes_of(runs: list[Run]) -> float:
-    """Return the minutes that the finished runs took, added up."""
+    """Return the total minutes of the finished runs."""
     return sum(read_json(run.result)['minutes'] for run in runs if run.result.is_file())
 
 
 def read_document(cfg: Config) -> tuple[str, str]:
-    """Return what is before and after the tables of the document."""
+    """Return the text before and after the tables in the document."""
     if not cfg.get('document'):
         raise ConfigError(
             f'{cfg.filename}: --update-docs needs document, the page that the tables go '
@@ -169,18 +169,18 @@ def write_tables(
     command: str,
     update_docs: bool = False,
 ) -> None:
-    """Write the tables to ``tables.md`` of the work dir, or into the document.
+    """Write the tables to ``tables.md`` in the work dir, or into the document.
 
-    Where a row of them is not there, the document keeps what it has.
+    If a row is missing, the document keeps its earlier table.
 
     Args:
         cfg (Config): The ablation.
-        runs (list[Run]): Of all rows.
+        runs (list[Run]): Runs of all rows.
         seeds (list[int]): Their seeds.
-        command (str): What made them; where rows are not there, those that are go
-            with it.
-        update_docs (bool): Whether they go between the marks of the document, and figures
-            where the config says. Defaults to False.
+        command (str): Command that created them; if rows are missing, the existing ones
+            are named with it.
+        update_docs (bool): Whether to write them between the marks of the document, and
+            figures to the files that the config names. Defaults to False.
     """
     rows = {row for spec in cfg.tables for row in spec.rows}
     rows |= {

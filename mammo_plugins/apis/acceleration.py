@@ -1,4 +1,4 @@
-"""How training and predicting make use of a GPU: number format, kernels, memory."""
+"""How training and prediction use a GPU: number format, kernels, memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,14 +13,14 @@ from mammo_plugins.registry import type_name
 from .config_loading import ConfigError
 
 PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
-# what each number format asks of an optimiser's wrapper
+# what each number format requires of an optimiser's wrapper
 _WRAPPERS = dict(
     bf16=dict(type='mammo.BFloat16OptimWrapper'),
     fp16=dict(type='AmpOptimWrapper', loss_scale='dynamic'),
     fp32=dict(type='OptimWrapper'),
 )
 _HALVES = dict(bf16=torch.bfloat16, fp16=torch.float16)
-# PyTorch's fused SGD fails where a weight gets its first gradient late
+# PyTorch's fused SGD fails if a weight gets its first gradient late
 _FUSED = ('Adam', 'AdamW')
 _OF_LOOPS = ('fused', 'foreach', 'differentiable')  # they exclude each other
 
@@ -28,7 +28,7 @@ _OF_LOOPS = ('fused', 'foreach', 'differentiable')  # they exclude each other
 def best_precision() -> str:
     """Return the number format that is best on this machine: 'bf16' or 'fp32'.
 
-    bfloat16 has the range of float32 and needs no scaling of losses, but GPUs before
+    bfloat16 has the range of float32 and needs no loss scaling, but GPUs before
     Ampere only emulate it.
     """
     fast = torch.cuda.is_available() and torch.cuda.is_bf16_supported(
@@ -42,20 +42,19 @@ def accelerate(
 ) -> None:
     """Prepare a config for the machine that trains it.
 
-    ``cfg.acceleration`` says how: ``precision``, and the arguments of
-    :class:`~mammo_plugins.engine.hooks.AccelerationHook`. On a GPU, Adam and AdamW are
-    PyTorch's fused ones.
+    ``cfg.acceleration`` sets ``precision`` and the arguments of
+    :class:`~mammo_plugins.engine.hooks.AccelerationHook`. On a GPU, Adam and AdamW use
+    PyTorch's fused implementation.
 
     Args:
         cfg (Config): Changed in place.
-        precision (str, optional): One of :data:`PRECISIONS`, in place of the config's.
-            'auto' is :func:`best_precision`, and leaves alone a wrapper of a type with
-            a number format of its own.
-        compile (bool): Whether to compile, whatever the config says. Defaults to
-            False.
+        precision (str, optional): One of :data:`PRECISIONS`, instead of the config's.
+            'auto' means :func:`best_precision`, and leaves a wrapper whose type has its
+            own number format unchanged.
+        compile (bool): Whether to compile, regardless of the config. Defaults to False.
 
     Raises:
-        ConfigError: If the precision is unknown, or not possible here.
+        ConfigError: If the precision is unknown, or not supported here.
     """
     settings = dict(cfg.get('acceleration') or {})
     if compile:
@@ -72,7 +71,7 @@ def accelerate(
         wrapper.setdefault('type', 'OptimWrapper')
         kind = type_name(wrapper)
         if precision == 'auto':
-            # the second is of a config that a training has written
+            # the second form is that of a config written by a training
             if kind in ('OptimWrapper', 'BFloat16OptimWrapper'):
                 wrapper.update(_WRAPPERS[best_precision()])
         elif kind not in map(type_name, _WRAPPERS.values()):
@@ -84,7 +83,7 @@ def accelerate(
             for key in ('loss_scale', 'dtype'):
                 wrapper.pop(key, None)
             wrapper.update(_WRAPPERS[precision])
-        optimizer = wrapper.get('optimizer') or {}  # where each stage has its own
+        optimizer = wrapper.get('optimizer') or {}  # missing if each stage has its own
         if (
             on_gpu
             and type_name(optimizer) in _FUSED
@@ -107,21 +106,21 @@ def _refuse_float16_without(gpu: bool, precision: str) -> None:
 
 
 def predict_in(model: nn.Module, precision: str) -> str:
-    """Let a model predict in a number format, as a training in it does.
+    """Set the number format in which a model predicts, as in training.
 
-    Products and convolutions are in half precision, weights and what is sensitive in
-    float32, features channels last. Scores and boxes come in float32.
+    Products and convolutions are in half precision, weights and sensitive operations in
+    float32, features channels last. Scores and boxes are returned in float32.
 
     Args:
-        model (nn.Module): Changed in place; it lies where it is to predict.
+        model (nn.Module): Changed in place; must be on the device of the prediction.
         precision (str): One of :data:`PRECISIONS`; 'fp32' changes nothing, 'auto' is
             :func:`best_precision` on a GPU and 'fp32' on a CPU.
 
     Returns:
-        str: The number format that it is, 'bf16', 'fp16' or 'fp32'.
+        str: The number format used, 'bf16', 'fp16' or 'fp32'.
 
     Raises:
-        ConfigError: If the number format is unknown, or not possible there.
+        ConfigError: If the number format is unknown, or not supported on the device.
     """
     if precision not in PRECISIONS:
         raise ConfigError(
@@ -145,13 +144,13 @@ def predict_in(model: nn.Module, precision: str) -> str:
 
 
 def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:
-    """Yield all optimisers' wrappers of a config, of stages and of parts too."""
+    """Yield all optimiser wrappers of a config, including those of stages and parts."""
     stages = cfg.train_cfg.get('stages') or {}
     own = [
         stage.optim_wrapper for stage in stages.values() if stage.get('optim_wrapper')
     ]
     for wrapper in filter(None, [cfg.get('optim_wrapper'), *own]):
-        # several optimisers, each of a part of the model
+        # several optimisers, one for each part of the model
         parts = [
             part
             for part in wrapper.values()

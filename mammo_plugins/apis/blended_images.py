@@ -28,11 +28,11 @@ from .synthetic_set import SyntheticSet
 from .trained_model import TrainedModel, loading_steps, without_step
 
 Blend = Callable[[dict], np.ndarray]
-_TRIES = 20  # views to try for one that has a place for a lesion
+_TRIES = 20  # views to try until one has a place for a lesion
 
 
 def makes_blended_images(cfg: Config) -> bool:
-    """Tell whether a config's training set is one to blend lesions into."""
+    """Return whether a config's training set is one to blend lesions into."""
     return any(
         type_name(dataset) == 'BlendingDataset'
         for _, dataset in innermost_datasets(
@@ -42,21 +42,21 @@ def makes_blended_images(cfg: Config) -> bool:
 
 
 def makes_whole_images(cfg: Config) -> bool:
-    """Tell whether a config's generator makes images of noise, lesions included."""
+    """Return whether a config's generator creates whole images from noise."""
     return type_name(cfg.model.generator) == 'NoiseGenerator'
 
 
 def loaded_normals(cfg: Config) -> tuple[BlendingDataset, LoadMammogram]:
-    """Build the normal views that a config trains on, not packed.
+    """Build the normal views that a config trains on, unpacked.
 
     Args:
-        cfg (Config): Its training set is a :class:`BlendingDataset`.
+        cfg (Config): Config whose training set is a :class:`BlendingDataset`.
 
     Returns:
-        tuple: The data set, and what loads its images.
+        tuple: The data set, and the transform that loads its images.
 
     Raises:
-        ConfigError: If it is not, or pastes nothing.
+        ConfigError: If it is another data set, or pastes nothing.
     """
     (_, settings), *others = innermost_datasets(
         'train_dataloader.dataset', cfg.train_dataloader.dataset
@@ -84,15 +84,15 @@ def loaded_normals(cfg: Config) -> tuple[BlendingDataset, LoadMammogram]:
 
 
 def blend_by(trained: TrainedModel) -> Blend:
-    """Return what blends a pasted lesion by a trained generator.
+    """Return a function that blends a pasted lesion with a trained generator.
 
-    A generator that was trained on windows (:class:`CropToLesion`) sees windows.
+    A generator trained on windows (:class:`CropToLesion`) gets windows.
 
     Args:
         trained (TrainedModel): A :class:`BlendingGAN`.
 
     Returns:
-        Callable: From a view of :meth:`PasteLesion.paste` to (H, W) pixels.
+        Callable: Maps a view of :meth:`PasteLesion.paste` to (H, W) pixels.
     """
     ((_, settings),) = innermost_datasets(
         'train_dataloader.dataset', trained.config.train_dataloader.dataset
@@ -127,20 +127,21 @@ def blend_by(trained: TrainedModel) -> Blend:
 
 
 def blend_by_poisson(view: dict) -> np.ndarray:
-    """Blend a pasted lesion by :func:`~mammo_plugins.synthesis.poisson_blend`, OpenCV's.
+    """Blend a pasted lesion with :func:`~mammo_plugins.synthesis.poisson_blend`.
 
     Args:
-        view (dict): Of :meth:`PasteLesion.paste`.
+        view (dict): View of :meth:`PasteLesion.paste`.
     """
     return poisson_blend(view['img'], view['pasted_img'], view['paste_region'])
 
 
 def blend_by_mixed_gradients(view: dict) -> np.ndarray:
-    """Blend a pasted lesion by eq. 4, see
-    :func:`~mammo_plugins.synthesis.mixed_gradient_blend`.
+    """Blend a pasted lesion with mixed gradients (eq. 4).
+
+    See :func:`~mammo_plugins.synthesis.mixed_gradient_blend`.
 
     Args:
-        view (dict): Of :meth:`PasteLesion.paste`.
+        view (dict): View of :meth:`PasteLesion.paste`.
     """
     return mixed_gradient_blend(view['img'], view['pasted_img'], view['paste_region'])
 
@@ -148,21 +149,21 @@ def blend_by_mixed_gradients(view: dict) -> np.ndarray:
 class BlendedImages(SyntheticSet):
     """Write normal views with a lesion blended in (Lin et al., section 3).
 
-    Lesions are blended at the generator's resolution. What that changes is enlarged
-    and added to the pixels of the file, which so keep their own detail.
+    Lesions are blended at the generator's resolution. The change is enlarged and added
+    to the pixels of the file, so they keep their own detail.
 
     Args:
-        dataset (BlendingDataset): Of :func:`loaded_normals`.
-        load (LoadMammogram): Loads its images as they are.
-        out (str | Path, optional): Data root of the new set; for looking only,
-            ``None``, the default.
-        seed (int): Of views, lesions and places. Defaults to 0.
+        dataset (BlendingDataset): Data set of :func:`loaded_normals`.
+        load (LoadMammogram): Loads its images unchanged.
+        out (str | Path, optional): Data root of the new set. Defaults to ``None``:
+            nothing is written.
+        seed (int): Seed for views, lesions and places. Defaults to 0.
         made_with (dict, optional): As in :class:`SyntheticSet`; the file of the bank
             is added as 'bank'.
 
     Raises:
         ConfigError: If the pipeline changes geometry other than by resizing, or the
-            bank is of another part of the data set.
+            bank is from another part of the data set.
     """
 
     def __init__(
@@ -184,7 +185,7 @@ class BlendedImages(SyntheticSet):
         self._check_bank()
 
     def _check_bank(self) -> None:
-        """Refuse lesions of the same data set that are not of this training part."""
+        """Refuse lesions of the same data set from outside this training part."""
         check_bank_files(
             'PasteLesion.bank',
             self.paste.bank,
@@ -194,12 +195,12 @@ class BlendedImages(SyntheticSet):
     def cases(self, count: int) -> Iterator[tuple[dict | None, int]]:
         """Yield views with a lesion pasted, and how many were tried for it.
 
-        Normal views are taken in turn, in random order, so that none comes twice
-        before all have come. The same seed gives the same views, lesions and places,
-        whatever blends them. ``None`` where none of the views tried had a place.
+        Normal views are used in random order, each once before any is repeated. The
+        same seed gives the same views, lesions and places for every blending method.
+        Yields ``None`` if none of the views tried had a place.
 
         Args:
-            count (int): How many.
+            count (int): Number of views.
         """
         rng = np.random.default_rng(self.seed)
         queue: list[int] = []
@@ -214,17 +215,17 @@ class BlendedImages(SyntheticSet):
             yield view, tried
 
     def normal(self, index: int) -> dict:
-        """Return a normal view as :meth:`PasteLesion.paste` wants it.
+        """Return a normal view in the form that :meth:`PasteLesion.paste` expects.
 
         Args:
-            index (int): In the data set.
+            index (int): Index in the data set.
         """
         sample = self._prepared(self.dataset.get_data_info(index))
         check_bank(self.paste, sample)
         return sample['views']['normal']
 
     def real_lesions(self) -> Iterator[tuple[dict, np.ndarray]]:
-        """Yield the views with lesions, resized alike, and the box of each lesion.
+        """Yield the views with lesions, resized in the same way, and each lesion's box.
 
         Boxes (x1, y1, x2, y2) are in pixels of the view's ``img``.
         """
@@ -238,12 +239,13 @@ class BlendedImages(SyntheticSet):
     def panels(
         self, count: int, blends: dict[str, tuple[PasteLesion | None, Blend]]
     ) -> list[list]:
-        """Show cases as in figure 5 of the paper, a row a view.
+        """Show cases as in figure 5 of the paper, one row per view.
 
         Args:
-            count (int): How many.
-            blends (dict[str, tuple]): By title, what pastes and what blends; nothing
-                pastes for a generator of whole images, in which no box is drawn.
+            count (int): Number of views.
+            blends (dict[str, tuple]): Pasting and blending functions by title; a
+                generator of whole images has no pasting function, and no box is drawn
+                in its images.
 
         Returns:
             list[list[tuple]]: Rows of (title, image, box) for
@@ -269,7 +271,7 @@ class BlendedImages(SyntheticSet):
         """Write the data set; the annotation file last.
 
         Args:
-            count (int): How many images.
+            count (int): Number of images.
             blend (Callable): :func:`blend_by` a generator,
                 :func:`blend_by_poisson` or :func:`blend_by_mixed_gradients`.
             method (str): Its name, for the provenance.
@@ -278,7 +280,8 @@ class BlendedImages(SyntheticSet):
             AnnotationError: If no lesion found a place.
 
         Returns:
-            Counter: 'images', and 'without a place', views that were tried in vain.
+            Counter: 'images', and 'without a place', the views that were tried without
+                success.
         """
         images: list[dict] = []
         annotations: list[dict] = []

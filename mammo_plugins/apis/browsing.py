@@ -1,4 +1,4 @@
-"""What a data set hands to the network, as pictures."""
+"""Pictures of the images that a data set gives to the network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +24,10 @@ def data_set_of(cfg: Config, part: str, stage: str = ''):
     Args:
         cfg (Config): The config of a run.
         part (str): 'train', 'val' or 'test'.
-        stage (str): A stage of a staged training. Defaults to '', the first.
+        stage (str): Stage of a staged training. Defaults to '', the first one.
 
     Raises:
-        ConfigError: If it has none, or no such stage.
+        ConfigError: If the config has no such data set or stage.
     """
     stages = [each.name for each in stages_of(cfg)]
     if stage and part != 'train':
@@ -61,17 +61,17 @@ def data_set_of(cfg: Config, part: str, stage: str = ''):
 
 
 def views_of_packed(packed: dict) -> Iterator[tuple[str, Tensor, object]]:
-    """Yield (name, image, annotations) of what a pipeline packs.
+    """Yield (name, image, annotations) of a packed sample.
 
     Args:
-        packed (dict): ``inputs``, an image or images by view, and ``data_samples``.
+        packed (dict): ``inputs`` (an image, or images by view) and ``data_samples``.
     """
     inputs, sample = packed['inputs'], packed.get('data_samples')
     if not isinstance(inputs, dict):
         yield '', inputs, sample
         return
     for name, image in inputs.items():
-        if image is not None:  # a view that was not taken
+        if image is not None:  # a missing view
             yield (
                 name,
                 image,
@@ -80,19 +80,19 @@ def views_of_packed(packed: dict) -> Iterator[tuple[str, Tensor, object]]:
 
 
 def browse(dataset, number: int, out_dir: str | Path) -> int:
-    """Write the first samples of a data set as the network gets them.
+    """Write the first samples of a data set as the network receives them.
 
     Args:
         dataset (Dataset): With its pipeline.
-        number (int): How many samples.
-        out_dir (str | Path): Gets a PNG file a view, and ``samples.json`` with the
-            file that each is of.
+        number (int): Number of samples.
+        out_dir (str | Path): Folder for one PNG file per view, and ``samples.json``
+            with the source file of each.
 
     Returns:
         int: The number of pictures.
 
     Raises:
-        ConfigError: If ``out_dir`` holds pictures of an earlier run.
+        ConfigError: If ``out_dir`` contains pictures of an earlier run.
     """
     out_dir = Path(out_dir)
     if any(

@@ -31,13 +31,14 @@ from .ensembles import EnsembleHook
 
 
 def on_validation_part(cfg: Config) -> Config:
-    """Return a config whose test is of its validation part.
+    """Return a config that tests on its validation part.
 
     Args:
-        cfg (Config): Of a model.
+        cfg (Config): Config of a model.
 
     Raises:
-        ConfigError: If it has no validation, or none of its scores can be calibrated.
+        ConfigError: If it has no validation part, or none of its scores can be
+            calibrated.
     """
     if cfg.get('val_dataloader') is None or cfg.get('test_dataloader') is None:
         raise ConfigError(
@@ -60,15 +61,15 @@ def predict_samples(
     """Run a model and return the labels and scores of its samples.
 
     Args:
-        cfg (Config): Of :func:`on_validation_part`, with its checkpoint.
-        hook (EnsembleHook): What takes part beside it.
+        cfg (Config): Config of :func:`on_validation_part`, with its checkpoint.
+        hook (EnsembleHook): Further models of the ensemble.
 
     Returns:
-        tuple: What the files of the metrics hold, by the name of the score
-        (:data:`~.calibration.SCORES`), and the annotation files.
+        tuple: Contents of the metrics' files by name of the score
+            (:data:`~.calibration.SCORES`), and the annotation files.
 
     Raises:
-        ConfigError: If no metric of ``test_evaluator`` looks at such a score.
+        ConfigError: If no metric of ``test_evaluator`` uses such a score.
     """
     runner = Runner.from_cfg(cfg)
     runner.register_hook(hook)
@@ -83,7 +84,7 @@ def predict_samples(
             f'{cfg.filename}: test_evaluator has no {" or ".join(names)}, which says '
             'what scores are held against'
         )
-    # in the order of their importance
+    # in order of importance
     metrics = {name: metrics[name] for name in names.values() if name in metrics}
     runner.test_evaluator.metrics = list(metrics.values())
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +102,7 @@ def predict_samples(
 
 
 def _columns(summary: dict) -> tuple[list[int], list[float], list[Any]]:
-    """Return label, score and patient of what a metric's score is of."""
+    """Return labels, scores and patients of a metric's samples."""
     samples = summary['samples']
     if 'detections' not in summary:
         return samples['label'], samples['score'], samples['patient']
@@ -114,16 +115,16 @@ def fit_score(summary: dict, method: str) -> dict[str, Any]:
     """Fit the calibration of one score.
 
     Args:
-        summary (dict): What the file of its metric holds.
+        summary (dict): Content of its metric's file.
         method (str): One of ``CALIBRATORS``.
 
     Returns:
         dict: ``method``, ``parameters``; counts ``samples``, ``positives``,
-        ``patients``; ``brier`` and ``ece`` before and after, of these very samples;
-        ``warning`` of few cases.
+        ``patients``; ``brier`` and ``ece`` before and after, on the same samples;
+        ``warning`` if there are few cases.
 
     Raises:
-        ValueError: If a class has no sample, or scores are no probabilities.
+        ValueError: If a class has no sample, or scores are not probabilities.
     """
     labels, scores, patients = _columns(summary)
     positive, values = np.array(labels, bool), np.array(scores, float)
@@ -146,19 +147,20 @@ def choose_point(
 ) -> dict[str, Any]:
     """Choose the threshold above which exams are recalled.
 
-    An exam has the highest score of its samples, and is positive if one of them is.
+    An exam's score is the highest of its samples; it is positive if one of them is.
 
     Args:
-        summary (dict): What the file of the metric holds.
+        summary (dict): Content of the metric's file.
         rule (str), value (float, optional): As in
             :func:`~mammo_plugins.evaluation.functional.operating_threshold`.
-        n_bootstrap (int): Draws of patients for the intervals. Defaults to 1000.
+        n_bootstrap (int): Bootstrap draws of patients for the intervals. Defaults to
+            1000.
 
     Returns:
-        dict: Of :func:`~mammo_plugins.evaluation.functional.point_summary`.
+        dict: As from :func:`~mammo_plugins.evaluation.functional.point_summary`.
 
     Raises:
-        ValueError: If samples do not tell their exam, or a class has no exam.
+        ValueError: If samples do not state their exam, or a class has no exam.
     """
     samples = summary['samples']
     known = [i for i, label in enumerate(samples['label']) if label is not None]
@@ -200,13 +202,14 @@ def calibrate(
 
     Args:
         cfg (Config): As in :func:`predict_samples`.
-        checkpoints (Sequence[str]): All that take part.
-        hook (EnsembleHook), tta (str, optional): As they do.
+        checkpoints (Sequence[str]): Checkpoints of all models in the ensemble.
+        hook (EnsembleHook), tta (str, optional): The ensemble and its test-time
+            augmentation.
         method (str): One of ``CALIBRATORS``.
         rule (str), value (float, optional): As in :func:`choose_point`.
 
     Raises:
-        ConfigError: If the part cannot say what scores mean.
+        ConfigError: If the part does not allow a calibration.
     """
     found, part = predict_samples(cfg, hook)
     scores, where = {}, ', '.join(part or [str(cfg.filename)])
@@ -236,13 +239,14 @@ def calibrate(
 
 
 class CalibrationHook(Hook):
-    """Hold a calibration and its threshold against the part that is tested.
+    """Apply a calibration and its threshold to the test part.
 
-    Metrics get Brier score and expected calibration error of calibrated probabilities,
-    too. ``recall`` in the file of the first one has the exams at the threshold.
+    Metrics also report Brier score and expected calibration error of calibrated
+    probabilities. ``recall`` in the file of the first metric describes the exams at the
+    threshold.
 
     Args:
-        calibration (Calibration): Of the model.
+        calibration (Calibration): The model's calibration.
     """
 
     def __init__(self, calibration: Calibration) -> None:
@@ -255,7 +259,7 @@ class CalibrationHook(Hook):
                 yield names[type(metric).__name__], metric
 
     def before_test(self, runner: Runner) -> None:
-        """Give the metrics the calibration of their scores."""
+        """Give each metric the calibration of its score."""
         for name, metric in self._metrics(runner):
             if hasattr(metric, 'calibrator'):
                 metric.calibrator = self.calibration.calibrators.get(name)
@@ -268,7 +272,7 @@ class CalibrationHook(Hook):
 
     @master_only
     def after_test(self, runner: Runner) -> None:
-        """Say how the threshold does, and put that into the file."""
+        """Log the performance at the threshold and add it to the file."""
         point = self.calibration.operating_point
         for name, metric in self._metrics(runner):
             if point is None or name != point['score'] or not metric.out_dir:

@@ -1,7 +1,7 @@
-"""The file beside a checkpoint that says what its scores mean.
+"""The calibration file next to a checkpoint, which gives its scores a meaning.
 
-It holds a calibration of each score that the model gives, and the threshold above which
-an exam is recalled, both from a validation part.
+It contains a calibration for each score of the model, and the threshold above which an
+exam is recalled. Both come from a validation part.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,10 +33,10 @@ DECIMALS = 6  # of scores in predictions.json
 
 
 def scores_of(config: Config) -> dict[str, str]:
-    """Return where a config's scores are in an exam's entry, by metric.
+    """Return the places of a config's scores in an exam's entry, by metric.
 
     Args:
-        config (Config): Of a model.
+        config (Config): Config of a model.
     """
     loader = config.get('test_dataloader') or {}
     target = (loader.get('dataset') or {}).get('target', 'view')
@@ -44,11 +44,11 @@ def scores_of(config: Config) -> dict[str, str]:
 
 
 def places(entry: dict, name: str) -> Iterator[tuple[dict, str]]:
-    """Yield what holds a score in an exam's entry, and its key there.
+    """Yield each dict that contains a score in an exam's entry, and its key.
 
     Args:
         entry (dict): As in ``exams[]`` of ``predictions.json``.
-        name (str): Keys to it, with dots; lists in between are walked.
+        name (str): Dotted keys to it; all items of lists in between are visited.
     """
     key, _, rest = name.partition('.')
     if not rest:
@@ -66,8 +66,8 @@ def exam_score(entry: dict, name: str) -> float | None:
         entry (dict), name (str): As in :func:`places`.
 
     Returns:
-        float or None: 0 of an exam in which nothing was detected; ``None`` where
-        nothing could be judged, such as a pair with a side missing.
+        float or None: 0 for an exam without detections; ``None`` if nothing could be
+            judged, such as a pair with a missing side.
     """
     found = [holder[key] for holder, key in places(entry, name)]
     looked_for = any('detections' in view for view in entry.get('views', ()))
@@ -76,14 +76,14 @@ def exam_score(entry: dict, name: str) -> float | None:
 
 
 class Calibration:
-    """What a checkpoint's scores mean.
+    """Calibrations and threshold of a checkpoint's scores.
 
     Args:
-        facts (dict): What the file holds.
-        path (str | Path, optional): The file, for errors.
+        facts (dict): Content of the file.
+        path (str | Path, optional): The file, for error messages.
 
     Raises:
-        JsonError: If it is none of ``mammo calibrate``.
+        JsonError: If it is not a file of ``mammo calibrate``.
     """
 
     def __init__(self, facts: dict[str, Any], path: str | Path | None = None) -> None:
@@ -104,15 +104,15 @@ class Calibration:
     def read(
         cls, path: str | Path, checkpoints: Sequence[str | Path], tta: str | None
     ) -> 'Calibration':
-        """Read a file that has to be of a model.
+        """Read a file and check that it belongs to a model.
 
         Args:
             path (str | Path): The file.
             checkpoints (Sequence[str | Path]), tta (str, optional): The model's.
 
         Raises:
-            FileNotFoundError: If it is not there.
-            JsonError: If it is of another model, or damaged.
+            FileNotFoundError: If the file does not exist.
+            JsonError: If it belongs to another model, or is damaged.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(
@@ -140,7 +140,7 @@ class Calibration:
 
     @property
     def operating_point(self) -> dict[str, Any] | None:
-        """dict: At which exams are recalled, ``None`` if there is none."""
+        """dict: Operating point for recalling exams, ``None`` if there is none."""
         return self.facts['operating_point']
 
     def write(self, path: str | Path) -> None:
@@ -148,10 +148,11 @@ class Calibration:
         write_json(path, self.facts)
 
     def apply(self, entry: dict) -> None:
-        """Put calibrated scores, and whether it is recalled, into an exam's entry.
+        """Add calibrated scores and the recall decision to an exam's entry.
 
-        Scores stay; ``KEY_calibrated`` stands beside each. ``recall`` has
-        ``exam_score``, ``threshold`` and ``recalled``; the last is null where nothing was judged.
+        Scores are kept; ``KEY_calibrated`` is added next to each. ``recall`` has
+        ``exam_score``, ``threshold`` and ``recalled``; the last is null if nothing was
+        judged.
 
         Args:
             entry (dict): As in ``exams[]`` of ``predictions.json``; changed in place.
@@ -171,7 +172,7 @@ class Calibration:
 
 
 def calibration_path(checkpoint: str | Path) -> Path:
-    """Return the file beside a checkpoint.
+    """Return the calibration file next to a checkpoint.
 
     Args:
         checkpoint (str | Path): Such as 'epoch_6.pth'.
@@ -186,8 +187,8 @@ def calibration_of(
 
     Args:
         checkpoints (Sequence[str | Path]), tta (str, optional): The model's.
-        given (str, optional): A file, or 'none'. Defaults to ``None``: the one beside
-            the first checkpoint, if there is one.
+        given (str, optional): A file, or 'none'. Defaults to ``None``: the file next to
+            the first checkpoint, if it exists.
 
     Raises:
         FileNotFoundError, JsonError: As in :meth:`Calibration.read`.
@@ -201,7 +202,7 @@ def calibration_of(
 
 
 def _fault(facts: Any) -> str:
-    """Return what is wrong with what a file holds, '' if nothing is."""
+    """Return what is wrong with a file's content, '' if it is valid."""
     if not isinstance(facts, dict) or facts.get('format') != FORMAT:
         found = facts.get('format') if isinstance(facts, dict) else None
         return f'field format is {found!r}, not {FORMAT!r}'

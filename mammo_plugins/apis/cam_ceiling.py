@@ -1,4 +1,4 @@
-"""How well heat maps of a grid could do at best."""
+"""Upper limit on the localization that heat maps of a grid can reach."""
 
 import cv2
 import numpy as np
@@ -12,11 +12,11 @@ from mammo_plugins.structures.multi_view_data_sample import views_of
 
 
 def knowing_map(lesions: np.ndarray, grid: tuple) -> np.ndarray:
-    """Return the heat map of a grid that knows where the lesions are.
+    """Return the ideal heat map of a grid, computed from the lesions themselves.
 
     Args:
         lesions (np.ndarray): bool, (H, W).
-        grid (tuple[int]): (h, w), whose places lie evenly on the image.
+        grid (tuple[int]): (h, w), spaced evenly over the image.
 
     Returns:
         np.ndarray: (H, W) in [0, 1].
@@ -28,7 +28,7 @@ def knowing_map(lesions: np.ndarray, grid: tuple) -> np.ndarray:
 
 
 def measure(dataset: ExamDataset, grid: tuple) -> dict:
-    """Log the figures of all test samples by the metric's rule; return them."""
+    """Log and return the metric's figures over all test samples."""
     metric = WeakLocalizationMetric(n_bootstrap=0)
     metric.dataset_meta = dataset.metainfo
     for i in tqdm(range(len(dataset)), desc='pairs', unit='pair'):

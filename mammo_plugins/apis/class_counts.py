@@ -1,4 +1,4 @@
-"""How many samples and classes there are."""
+"""Counts of samples and classes in a data set."""
 
 from collections import Counter
 
@@ -6,14 +6,14 @@ from mammo_plugins.datasets import ExamDataset
 
 
 def count(dataset: ExamDataset) -> dict[str, int]:
-    """Return numbers by name, of a data set that was built.
+    """Return the counts of a built data set, by name.
 
     Args:
-        dataset (ExamDataset): Without or with ``labels``.
+        dataset (ExamDataset): With or without ``labels``.
 
     Returns:
         dict[str, int]: ``samples``, ``patients``, ``images``; ``negative`` and
-        ``positive`` where there are classes; a number for each class of lesions.
+        ``positive`` if there are labels; a count for each class of lesions.
     """
     samples = [dataset.get_data_info(i) for i in range(len(dataset))]
     views = {

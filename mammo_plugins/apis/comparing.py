@@ -1,4 +1,4 @@
-"""Two systems on the same patients, from the files that their tests wrote."""
+"""Comparison of two systems on the same patients, from their result files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,11 +36,12 @@ def read_result(path: str | Path) -> dict[str, Any]:
     """Read a file of a metric.
 
     Args:
-        path (str | Path): Of ``ROCMetric``, ``FROCMetric``, or one that writes means.
+        path (str | Path): File of ``ROCMetric``, ``FROCMetric``, or a metric that
+            writes means.
 
     Raises:
-        FileNotFoundError: If it is not there.
-        JsonError: If it is no such file.
+        FileNotFoundError: If the file does not exist.
+        JsonError: If it is not such a file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file; {WRITTEN}')
@@ -57,18 +58,18 @@ def read_result(path: str | Path) -> dict[str, Any]:
 
 
 def paired_samples(summaries: Sequence[dict], paths: Sequence[str]) -> Samples | None:
-    """Bring the samples of two tests together.
+    """Pair the samples of two tests.
 
     Args:
-        summaries (Sequence[dict]): Two of :func:`read_result`.
+        summaries (Sequence[dict]): Two results of :func:`read_result`.
         paths (Sequence[str]): Their files.
 
     Returns:
-        tuple or None: ``None`` where samples are not told one from another, such as
-        detections, which each system has of its own.
+        tuple or None: ``None`` if samples cannot be matched, such as detections, which
+            differ between systems.
 
     Raises:
-        JsonError: If they are of different images, or labelled otherwise.
+        JsonError: If they cover different images, or have different labels.
     """
     tables = []
     for summary, path in zip(summaries, paths):
@@ -108,28 +109,29 @@ def compare(
 ) -> dict[str, Any]:
     """Compare two systems.
 
-    Of classifiers AUC, and sensitivity and specificity at operating points, which each
-    system has at a threshold of its own; of detectors recall at FPPIs, and the AUC of
-    images with and without a lesion by their highest score; else means. Differences are
-    those of the first less the second, patient by patient.
+    Classifiers are compared by AUC, and by sensitivity and specificity at operating
+    points, with a separate threshold for each system. Detectors are compared by recall
+    at FPPIs, and by the AUC of images with and without a lesion, scored by their
+    highest detection. Other files are compared by means. Differences are first minus
+    second, with patients paired.
 
     Args:
-        paths (Sequence[str]): Files of both.
+        paths (Sequence[str]): Files of both systems.
         rules (Sequence[tuple]): Operating points of classifiers. Defaults to a
             specificity of 0.9.
-        n_bootstrap (int): Draws of patients; files with draws alone have their own
-            number. Defaults to 2000.
-        seed (int): Of the bootstrap. Defaults to 0.
+        n_bootstrap (int): Bootstrap draws of patients; files that contain only draws
+            set their own number. Defaults to 2000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
 
     Returns:
-        dict: Ready for JSON: ``samples``, ``positives`` and ``patients``, as far as they
-        are known, ``warning`` and ``figures``. Each of these has ``figure``, ``values``
-        of both, ``difference``, ``low`` and ``high`` (95%, paired bootstrap); AUC also
+        dict: Ready for JSON: ``samples``, ``positives`` and ``patients`` if known,
+        ``warning`` and ``figures``. Each of these has ``figure``, ``values`` of both,
+        ``difference``, ``low`` and ``high`` (95%, paired bootstrap); AUC also
         ``delong_low``, ``delong_high`` and ``p_value``.
 
     Raises:
         FileNotFoundError, JsonError: As in :func:`read_result` and
-            :func:`paired_samples`; or if the files are of different kinds or data.
+            :func:`paired_samples`; or if the files differ in kind or data.
     """
     summaries = [read_result(path) for path in paths]
     kinds = [summary.get('format') for summary in summaries]
@@ -173,7 +175,7 @@ def _row(figure: str, values: Sequence[float], estimate: Estimate, k: int = 0) -
 
 
 def _by_draws(summaries: Sequence[dict], paths: Sequence[str]) -> list[dict]:
-    """Compare by the draws in the files, which have to be of the same patients."""
+    """Compare by the draws in the files, which must be draws of the same patients."""
     if 'match' in summaries[0]:
         try:
             other = different_data(dict(zip(paths, summaries)))
@@ -250,5 +252,5 @@ def _point_rows(
     return [
         _row(f'{name}@{at}', (values[0][k], values[1][k]), estimate, k)
         for k, name in enumerate(names)
-        if name != rule  # it is that by choice
+        if name != rule  # it is fixed by the choice of threshold
     ]

@@ -1,4 +1,4 @@
-"""What is checked of a run's config before anything is built."""
+"""Checks of a run's config before anything is built."""
 
 import os.path as osp
 import sys
@@ -32,11 +32,11 @@ SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions', 'PasteLesion'}
 
 
 def check_complete(cfg: Config, part: str) -> None:
-    """Raise :class:`ConfigError` for a config that is no whole run.
+    """Raise :class:`ConfigError` for a config that does not define a complete run.
 
     Args:
         cfg (Config): The run's config.
-        part (str): 'train' or 'test', what it is to do.
+        part (str): 'train' or 'test', the task of the run.
     """
     needed = [
         'model',
@@ -64,11 +64,11 @@ def check_complete(cfg: Config, part: str) -> None:
 
 
 def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` if an annotation file, or a class in it, is missing.
+    """Raise :class:`ConfigError` if an annotation file or a class in it is missing.
 
     Args:
         cfg (Config): The run's config.
-        parts (Sequence[str]): Of 'train', 'val' and 'test'.
+        parts (Sequence[str]): Some of 'train', 'val' and 'test'.
     """
     for field, loader in dataloaders(cfg, parts):
         for _, dataset in datasets('dataset', loader.get('dataset') or {}):
@@ -101,7 +101,7 @@ def _cure_of_no_file(path: str) -> str:
 def _check_coco_classes(
     field: str, dataset: dict, path: str, scope: str | None
 ) -> None:
-    """Raise if mmdet's data set would find no lesion of a class; ours does itself."""
+    """Raise if mmdet's data set would find no lesion of a class; ours checks itself."""
     data = load_coco(path, image_roots(dataset))
     named = [category['name'] for category in data['categories']]
     classes = classes_of(field, dataset, scope) or ()
@@ -118,7 +118,7 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
 
     Args:
         cfg (Config): The run's config.
-        parts (Sequence[str]): Of 'val' and 'test'.
+        parts (Sequence[str]): Some of 'val' and 'test'.
     """
     for part in parts:
         dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
@@ -143,11 +143,11 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
 
 
 def check_outlines(cfg: Config) -> None:
-    """Raise :class:`ConfigError` if masks are trained on that a data set lacks.
+    """Raise :class:`ConfigError` if training needs masks that a data set lacks.
 
-    mmdet ignores a lesion without an outline where masks are loaded. Beside synthetic
-    images, which have outlines, a data set of boxes would take no part at all. Where
-    some lesions lack one, that is said.
+    mmdet ignores lesions without an outline when masks are loaded. Next to synthetic
+    images, which have outlines, a data set with boxes only would not be used at all. If
+    only some lesions lack an outline, this is logged.
 
     Args:
         cfg (Config): The config of a training.
@@ -167,7 +167,7 @@ def check_outlines(cfg: Config) -> None:
             if category['name'] not in kept
             and (REST in lists or category['name'] in (*lists[0], *lists[1]))
         ]
-        # what is no lesion, the data set itself refuses
+        # the data set itself refuses invalid lesions
         lesions = [
             lesion
             for lesion in data.get('annotations') or ()
@@ -191,9 +191,9 @@ def check_outlines(cfg: Config) -> None:
 
 
 def check_out_of_fold(cfg: Config) -> None:
-    """Raise :class:`ConfigError` where folds of MommiNet do not hold out every patient.
+    """Raise :class:`ConfigError` if MommiNet's folds do not hold out every patient.
 
-    They are asked for in the third stage, after the branches have been trained.
+    The folds are used in the third stage, after the branches have been trained.
 
     Args:
         cfg (Config): The config of a training.
@@ -234,7 +234,7 @@ def check_out_of_fold(cfg: Config) -> None:
 
 
 def _loads_masks(steps: Any) -> bool:
-    """Tell whether a pipeline, or one inside it, loads masks."""
+    """Return whether a pipeline, or one nested in it, loads masks."""
     if isinstance(steps, (list, tuple)) or is_named(steps):
         return any(map(_loads_masks, steps_of(steps)))
     return isinstance(steps, dict) and (
@@ -243,10 +243,10 @@ def _loads_masks(steps: Any) -> bool:
 
 
 def check_lengths(cfg: Config) -> None:
-    """Raise :class:`ConfigError` for a training, a batch or a schedule of no length.
+    """Raise :class:`ConfigError` if training, batch or schedule has length zero.
 
     Args:
-        cfg (Config): The config of a training; stages check their own.
+        cfg (Config): The config of a training; stages are checked separately.
     """
     loop = cfg.get('train_cfg') or {}
     settings = [
@@ -275,7 +275,7 @@ def check_lengths(cfg: Config) -> None:
 
 
 def _schedules(cfg: Config) -> list[tuple[str, int, list[dict]]]:
-    """Return (whose, number of epochs, parts that go by epochs) of schedules."""
+    """Return (owner, number of epochs, schedulers by epoch) of schedules."""
     schedules = [
         (f'stage {stage.name}: ', stage.max_epochs, stage.param_scheduler)
         for stage in stages_of(cfg)
@@ -300,7 +300,7 @@ def _schedules(cfg: Config) -> list[tuple[str, int, list[dict]]]:
 
 
 def warn_of_schedule(cfg: Config) -> None:
-    """Say when a schedule does not end with the training or its stage.
+    """Warn if a schedule does not end with the training or its stage.
 
     Args:
         cfg (Config): The config of a training.
@@ -326,7 +326,7 @@ def warn_of_schedule(cfg: Config) -> None:
 
 
 def _annotation_files(cfg: Config, part: str) -> dict[str, str]:
-    """Return the annotation files of a part: real path and as the config names it."""
+    """Return the annotation files of a part: real path, and path in the config."""
     files = {}
     for _, loader in dataloaders(cfg, [part]):
         for _, dataset in innermost_datasets('', loader.get('dataset') or {}):
@@ -337,7 +337,7 @@ def _annotation_files(cfg: Config, part: str) -> dict[str, str]:
 
 
 def _selection(cfg: Config) -> str:
-    """Return the setting by which validation decides something, '' for none."""
+    """Return the setting through which validation affects training, '' for none."""
     for stage in stages_of(cfg):
         if stage.save_best:
             return f'train_cfg.stages.{stage.name}.save_best'
@@ -361,11 +361,11 @@ def _selection(cfg: Config) -> str:
 
 
 def warn_of_shared_parts(cfg: Config, parts: Sequence[str]) -> None:
-    """Say where two parts read the same annotation file.
+    """Warn if two parts read the same annotation file.
 
     Args:
         cfg (Config): The run's config.
-        parts (Sequence[str]): Those that the run evaluates, of 'val' and 'test'.
+        parts (Sequence[str]): Parts that the run evaluates, from 'val' and 'test'.
     """
     files = {part: _annotation_files(cfg, part) for part in ('train', 'val', 'test')}
     for part in parts:
@@ -394,13 +394,13 @@ def warn_of_shared_parts(cfg: Config, parts: Sequence[str]) -> None:
 
 
 def check_batches(runner: Runner) -> None:
-    """Build the training loop, whose data must make at least one batch.
+    """Build the training loop; its data must give at least one batch.
 
     Args:
-        runner (Runner): Of a training; training in stages checks each by itself.
+        runner (Runner): Runner of a training; staged training checks each stage itself.
 
     Raises:
-        ConfigError: If they make none.
+        ConfigError: If they give none.
     """
     loop = runner._train_loop = runner.build_train_loop(runner._train_loop)
     if not isinstance(loop, StagedTrainLoop):

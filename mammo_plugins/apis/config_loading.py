@@ -1,4 +1,4 @@
-"""Reading configs, and refusing settings in them that would change nothing."""
+"""Reading configs, and refusing settings that would have no effect."""
 
 import copy
 import difflib
@@ -32,7 +32,7 @@ from .setting_kinds import other_kinds, wrong_kinds, wrong_parts
 
 
 class ConfigError(ValueError):
-    """A config that cannot be used; the message says what to do."""
+    """A config that cannot be used; the message states the remedy."""
 
 
 def load_config(path: str, cfg_options: dict | None = None) -> Config:
@@ -44,9 +44,9 @@ def load_config(path: str, cfg_options: dict | None = None) -> Config:
         cfg_options (dict, optional): Overrides.
 
     Raises:
-        ConfigError: If there is no such file or it cannot be read; if a setting of it
-            or of the overrides is of no component, or changes nothing since a base has
-            copied what it was before.
+        ConfigError: If the file does not exist or cannot be read; if a setting in it or
+            in the overrides belongs to no component, or has no effect because a base
+            has copied the earlier value.
     """
     missing = no_such_config(path)
     if missing:
@@ -67,10 +67,10 @@ def load_config(path: str, cfg_options: dict | None = None) -> Config:
     if options:
         _refuse_unknown_options(cfg, options)
         _refuse(path, cfg, other_kinds(cfg, options), options)
-        _merge(copy.deepcopy(cfg), options)  # what does not fit is refused here
+        _merge(copy.deepcopy(cfg), options)  # options that do not fit are refused here
         _refuse_vain_options(path, cfg, options)
         _merge(cfg, options)
-    # each looks into what those before have judged
+    # each check relies on those before it
     for wrong in (
         wrong_kinds,
         wrong_parts,
@@ -83,7 +83,7 @@ def load_config(path: str, cfg_options: dict | None = None) -> Config:
 
 
 def _as_row(path: Path) -> str:
-    """Return which row of an ablation a config on the phantom is called like."""
+    """Return the ablation row with the name of a phantom config."""
     ablation = path.with_name('ablation.py')
     words = re.split('[-_]', path.stem)
     if 'phantom' not in words:
@@ -104,7 +104,7 @@ def _as_row(path: Path) -> str:
 
 
 def _listed(fields: list[str], end: str) -> str:
-    """Return settings as text; a list stands as a whole where options cannot."""
+    """Return settings as text; show lists whole if options cannot address items."""
     whole = []
     for field in fields:
         keys = field.split('.')
@@ -116,7 +116,7 @@ def _listed(fields: list[str], end: str) -> str:
 
 
 def _refuse_vain_settings(path: str, cfg: Config) -> None:
-    """Raise for variables of a config that reach nothing, warn of half-reached ones."""
+    """Raise for config variables without effect; warn of those with partial effect."""
     for setting in unreached_settings(path, cfg):
         fields = _listed(setting.fields, 'config')
         if not setting.used:
@@ -181,7 +181,7 @@ def _refuse_vain_options(path: str, cfg: Config, options: dict[str, Any]) -> Non
 
 
 def _merge(cfg: Config, options: dict[str, Any]) -> None:
-    """Merge ``--cfg-options``; what is a tuple in the config stays one."""
+    """Merge ``--cfg-options``; a tuple in the config stays a tuple."""
     for key, value in options.items():
         if isinstance(value, list) and isinstance(setting_at(cfg, key), tuple):
             value = tuple(value)
@@ -201,7 +201,7 @@ def _merge(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def _misfit(cfg: Config, key: str) -> str:
-    """Return why there is no place for an option, '' where that is not its form."""
+    """Return why an option has no place in the config, '' if its form is valid."""
     keys = key.split('.')
     for depth in range(1, len(keys)):
         field, after = '.'.join(keys[:depth]), keys[depth]
@@ -225,7 +225,7 @@ def _misfit(cfg: Config, key: str) -> str:
 
 
 def _depth(cfg: Config, keys: list[str]) -> int:
-    """Return how many keys of a dotted setting a config has."""
+    """Return how many leading keys of a dotted setting a config has."""
     for depth, key in enumerate(keys):
         held = setting_at(cfg, '.'.join(keys[:depth])) if depth else cfg
         if isinstance(held, (list, tuple)):
@@ -236,7 +236,7 @@ def _depth(cfg: Config, keys: list[str]) -> int:
 
 
 def _where_set(cfg: Config, field: str) -> str:
-    """Return where a setting of a stage stands: at the top level, if taken over."""
+    """Return the place of a stage's setting: the top level, if inherited from there."""
     keys = field.split('.')
     if keys[:2] != ['train_cfg', 'stages'] or len(keys) < 4:
         return field
@@ -250,14 +250,14 @@ def _where_set(cfg: Config, field: str) -> str:
 def _refuse(
     path: str, cfg: Config, wrong: Iterable[tuple[str, str]], options: dict[str, Any]
 ) -> None:
-    """Raise for the first of (setting, what is wrong with it)."""
-    # one slip is found in each stage that takes it over
+    """Raise for the first pair of setting and fault."""
+    # a typo is found in every stage that inherits it
     found = list(
         {_where_set(cfg, field): what for field, what in reversed(list(wrong))}.items()
     )[::-1]
     if found:
         field, what = found[0]
-        # an option may make the part that it is in
+        # an option may create its own parent
         given = any(
             f'{field}.'.startswith(f'{key}.') or key.startswith(f'{field}.')
             for key in options

@@ -1,8 +1,8 @@
-"""Settings of a config that its bases have copied, so that a new value does nothing.
+"""Settings that a config's bases have copied, so a new value has no effect.
 
-``data_root`` at the top of a base is a variable of Python: what the base builds of it
-keeps the value that it had there. A config that inherits and sets ``data_root`` changes
-the variable alone.
+``data_root`` at the top of a base is a Python variable. Settings that the base derives
+from it keep the value that it had there. A config that inherits from the base and sets
+``data_root`` changes only the variable.
 """
 
 import ast
@@ -21,7 +21,7 @@ from mmengine.runner import Runner
 
 from .meant_settings import meant_pipelines, places_of
 
-# what MMEngine and tools of ours read; anything else at the top level is a variable
+# settings that MMEngine and our tools read; all other top-level names are variables
 RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'self',
     'cfg',
@@ -38,18 +38,18 @@ RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'tta_model',
     'tta_pipeline',
 }
-# too near to names of variables that are usual
+# too similar to common names of variables
 RARE = {'tta_model', 'tta_pipeline'}
 
 
 @dataclass(frozen=True)
 class Unreached:
-    """A setting whose new value does not get where the bases have put the old one.
+    """A variable whose new value does not replace the old one that bases copied.
 
     Attributes:
         name (str): The variable.
-        fields (list[str]): Dotted settings that hold the old value.
-        used (bool): Whether the config that sets it builds something of it itself.
+        fields (list[str]): Dotted settings that still have the old value.
+        used (bool): Whether the config that sets it also uses it.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Unreached:
 
 @dataclass(frozen=True)
 class _File:
-    """A config file: what it sets at its top level, and what it uses."""
+    """A config file: the names that it sets at top level, and those that it uses."""
 
     path: Path
     tree: ast.Module
@@ -67,7 +67,7 @@ class _File:
 
     @cached_property
     def assigned(self) -> set:
-        """set[str]: Variables that are set here and not deleted again."""
+        """set[str]: Variables that are set here and not deleted afterwards."""
         deleted = {
             target.id
             for node in self.tree.body
@@ -92,7 +92,7 @@ class _File:
 
 
 def _at_top(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is run at the top level of a file, not within its functions."""
+    """Yield the statements run at the top level of a file, outside its functions."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(
             child,
@@ -112,7 +112,7 @@ def _at_top(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _root(node: ast.AST) -> str | None:
-    """Return the variable that an attribute or an item is taken of."""
+    """Return the variable that an attribute or item belongs to."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
@@ -149,14 +149,14 @@ def base_files(path: Path) -> list[Path]:
     """Return the files that a config names in ``_base_``.
 
     Args:
-        path (Path): A config; one that is no Python has none here.
+        path (Path): A config; one that is not Python has none here.
     """
     return _read(path).bases if path.suffix == '.py' else []
 
 
 def _files(path: Path) -> Iterator[_File]:
-    """Yield a config and all that it inherits from, the heir first."""
-    if path.suffix == '.py':  # the other formats have no variables
+    """Yield a config and all configs that it inherits from, the config itself first."""
+    if path.suffix == '.py':  # other formats have no variables
         file = _read(path)
         yield file
         for base in file.bases:
@@ -164,16 +164,16 @@ def _files(path: Path) -> Iterator[_File]:
 
 
 def _evaluate(path: Path, values: dict[str, Any] | None = None) -> Config:
-    """Return a config as if variables had had these values wherever they are set."""
+    """Return a config as if variables had these values wherever they are set."""
     with TemporaryDirectory() as folder:
-        # copied in any case: a config may hold its own place
+        # always copied: a config may contain its own path
         return Config.fromfile(
             _copy(path, Path(folder), values or {}), import_custom_modules=False
         )
 
 
 def _copy(path: Path, folder: Path, values: dict[str, Any]) -> str:
-    """Write a config and its bases with other values; return the copy's path."""
+    """Write a config and its bases with new values; return the path of the copy."""
     if path.suffix != '.py':
         return str(path)
     file = _read(path)
@@ -198,7 +198,7 @@ def _assignment(name: str, value: Any) -> ast.stmt:
 
 
 def _plain(value: Any) -> Any:
-    """Return a setting of built-in containers."""
+    """Return a setting converted to built-in containers."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -211,7 +211,7 @@ def differences(one: Any, other: Any, where: str = '') -> Iterator[str]:
 
     Args:
         one, other (Any): Configs or parts of them.
-        where (str): Their place.
+        where (str): Their dotted place.
     """
     if isinstance(one, dict) and isinstance(other, dict):
         pairs = [(key, one.get(key), other.get(key)) for key in {**one, **other}]
@@ -230,7 +230,7 @@ def differences(one: Any, other: Any, where: str = '') -> Iterator[str]:
 
 
 def setting_at(cfg: Any, field: str) -> Any:
-    """Return what stands at a dotted place of a config, ``None`` if nothing does.
+    """Return the value at a dotted place of a config, ``None`` if it is missing.
 
     Args:
         cfg (Config): The config.
@@ -266,9 +266,9 @@ def of_the_run(cfg: Config) -> dict[str, Any]:
 
 
 def _is_variable(name: str, value: Any) -> bool:
-    """Tell whether a name acts by what configs make of it alone.
+    """Return whether a name has an effect only through what configs derive from it.
 
-    A text or number that MMEngine reads may have copies besides; None leaves a part out.
+    A text or number that MMEngine reads may also have copies; None omits a part.
     """
     return name not in RUN_SETTINGS or not isinstance(
         value, (dict, list, tuple, type(None))
@@ -276,14 +276,14 @@ def _is_variable(name: str, value: Any) -> bool:
 
 
 def unreached_settings(path: str, cfg: Config) -> list[Unreached]:
-    """Return the variables that a config sets in vain.
+    """Return the variables that a config sets without effect.
 
-    It is read a second time with the new values in its bases too: what comes out
-    otherwise then has kept an old value.
+    It is read a second time with the new values in its bases too: settings that then
+    differ have kept an old value.
 
     Args:
         path (str): The config file.
-        cfg (Config): What was read from it.
+        cfg (Config): The config read from it.
     """
     if Config._is_lazy_import(path):
         return []
@@ -304,7 +304,7 @@ def unreached_settings(path: str, cfg: Config) -> list[Unreached]:
     for name, of_name in setters.items():
         fields = _differing(root, cfg, [name]) or []
         if not fields and not any(name in file.used for file in of_name):
-            # the base is a config that MMEngine wrote, without its expressions
+            # the base is a config written by MMEngine, without expressions
             base = Config.fromfile(str(of_name[1].path), import_custom_modules=False)
             if base[name] != cfg[name]:
                 fields = _with_value(base[name], cfg)
@@ -314,7 +314,7 @@ def unreached_settings(path: str, cfg: Config) -> list[Unreached]:
 
 
 def _differing(path: Path, cfg: Config, names: Iterable[str]) -> list[str] | None:
-    """Return the settings that would be others if the bases had variables' values.
+    """Return the settings that would differ if the bases used the variables' values.
 
     Args:
         path (Path): The config file.
@@ -322,8 +322,8 @@ def _differing(path: Path, cfg: Config, names: Iterable[str]) -> list[str] | Non
         names (Iterable[str]): The variables.
 
     Returns:
-        list[str], optional: None for a config that takes its variables apart, which
-        cannot be followed.
+        list[str], optional: None for a config that decomposes its variables, which
+            cannot be traced.
     """
     values = {name: cfg[name] for name in names}
     try:
@@ -332,14 +332,14 @@ def _differing(path: Path, cfg: Config, names: Iterable[str]) -> list[str] | Non
         return None
     fields = []
     for field in differences(of_the_run(asis), of_the_run(followed)):
-        # a variable that was changed in place is there already
+        # a variable that was changed in place is already included
         if field not in values and setting_at(asis, field) not in values.values():
             fields.append(field)
     return fields
 
 
 def _with_value(value: Any, cfg: Config) -> list[str]:
-    """Return the settings that hold a value which is no mere number."""
+    """Return the settings with a value that is not just a number."""
     if value is None or value == '' or isinstance(value, (bool, int, float)):
         return []
     return [
@@ -352,15 +352,15 @@ def _with_value(value: Any, cfg: Config) -> list[str]:
 def unreached_options(
     path: str, options: dict[str, Any]
 ) -> list[tuple[str, list[str]]]:
-    """Return which of ``--cfg-options`` change nothing, and what to set instead.
+    """Return the ``--cfg-options`` without effect, and what to set instead.
 
     Args:
         path (str): The config file.
         options (dict[str, Any]): The options, by dotted names.
 
     Returns:
-        list[tuple[str, list[str]]]: Each option with the settings that hold what
-        was made of its variable; none if nothing is.
+        list[tuple[str, list[str]]]: Each option with the settings derived from its
+            variable; empty if there are none.
     """
     found = []
     read = Config.fromfile(path, import_custom_modules=False)
@@ -383,18 +383,18 @@ def unreached_options(
 
 
 def dead_variables(path: str, cfg: Config) -> Iterator[tuple[str, str]]:
-    """Yield (variable, what is meant perhaps) of what nothing reads.
+    """Yield (variable, likely intended setting) for variables that nothing reads.
 
-    What is meant is empty where the config has nothing like it.
+    The second is empty if the config has nothing similar.
 
     Args:
-        path (str): A config file that no other inherits from.
-        cfg (Config): What was read from it.
+        path (str): A config file from which no other inherits.
+        cfg (Config): The config read from it.
     """
     if Config._is_lazy_import(path) or not path.endswith('.py'):
         return
     file, *bases = _files(Path(path).absolute())
-    if not bases:  # what MMEngine wrote has the names of bases that it does not have
+    if not bases:  # a config written by MMEngine names bases that it does not have
         return
     for node in _at_top(file.tree):
         if (

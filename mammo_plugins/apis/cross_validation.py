@@ -1,4 +1,4 @@
-"""A config trained and tested on each fold of its data."""
+"""Training and testing a config on each fold of its data."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ from .fold_checks import check_folds
 
 
 def tested(cfg: Config) -> ConfigDict:
-    """Return the config of the data set that is tested on."""
+    """Return the config of the test data set."""
     (_, dataset), *_ = innermost_datasets(
         'test_dataloader.dataset', cfg.test_dataloader.dataset
     )
@@ -45,10 +45,11 @@ def tested(cfg: Config) -> ConfigDict:
 
 
 def folds_of(cfg: Config) -> list[int]:
-    """Return the folds whose annotation of the test part is there.
+    """Return the folds whose test annotations exist.
 
     Raises:
-        ConfigError: If the test part is of no fold, or there are not two.
+        ConfigError: If the test part belongs to no fold, or there are fewer than two
+            folds.
     """
     dataset = tested(cfg)
     names = [dataset.ann_file, dataset.get('data_root')]
@@ -60,7 +61,7 @@ def folds_of(cfg: Config) -> list[int]:
             '--split kfold'
         )
 
-    def file_of(fold: int) -> Path:  # where the tools run
+    def file_of(fold: int) -> Path:  # relative to where the tools run
         return ROOT / annotation_file(dict(dataset, fold=fold))
 
     found: list[int] = []
@@ -75,12 +76,12 @@ def folds_of(cfg: Config) -> list[int]:
     return found
 
 
-# options that are meant for the trainings of the folds alone
+# options that apply only to the trainings of the folds
 _OF_ONE_RUN = ('load_from', 'resume', 'work_dir')
 
 
 def has_setting(cfg: Config, key: str) -> bool:
-    """Tell whether a config has the setting that an option names."""
+    """Return whether a config has the setting that an option names."""
     node = cfg
     for part in key.split('.'):
         try:
@@ -91,7 +92,7 @@ def has_setting(cfg: Config, key: str) -> bool:
 
 
 def prepared(cfg: Config) -> list[Config]:
-    """Return the configs that the commands of a preparation name."""
+    """Return the configs named by the commands of a preparation."""
     return [
         load_config(str(config_file(word, ROOT)))
         for command in cfg.get('preparation', ())
@@ -103,29 +104,28 @@ def prepared(cfg: Config) -> list[Config]:
 class Fold:
     """The commands and configs of a fold.
 
-    Its data sets have its number as their ``fold``, and so has ``{fold}`` in the
+    Its number becomes the ``fold`` of the data sets and replaces ``{fold}`` in the
     commands of the preparation.
 
-    What a command of the preparation makes, behind its ``--out`` or ``--work-dir``,
-    gets a key behind its name: a hash of the command, of the configs that it names as
-    they are with their options, of the annotation files that these and it read, and
-    so of the parts before it, and of the package's version. What was made otherwise
-    is not taken.
+    A command of the preparation names its output by ``--out`` or ``--work-dir``. That
+    name gets a key: a hash of the command, of the configs that it names with their
+    options, of the annotation files that both read (and so of earlier outputs), and of
+    the package's version. Outputs with another key are not reused.
 
     Args:
-        cfg (Config): Of one of the folds, with its options.
-        fold (int): Which.
-        options (dict, optional): ``--cfg-options``; those that a config of the
-            preparation has as well reach it too.
-        amp (bool): ``--amp``, of all trainings.
+        cfg (Config): Config of one of the folds, with its options.
+        fold (int): Number of the fold.
+        options (dict, optional): ``--cfg-options``; they also apply to configs of the
+            preparation that have the same settings.
+        amp (bool): ``--amp``, for all trainings.
     """
 
     def __init__(self, cfg: Config, fold: int, options: dict | None, amp: bool) -> None:
         self.fold, self.options, self.amp = fold, options or {}, amp
-        # the number that names of parts have in the configs
+        # the number in the names of outputs in the configs
         self.of_config = tested(cfg).fold
-        self._keyed: dict[str, str] = {}  # parts: their names, and those with the key
-        self.configs: dict[str, str] = {}  # texts of those that preparation names
+        self._keyed: dict[str, str] = {}  # outputs: names without and with the key
+        self.configs: dict[str, str] = {}  # texts of those that the preparation names
         self.commands = [
             self._command(shlex.split(command))
             for command in cfg.get('preparation', ())
@@ -136,7 +136,7 @@ class Fold:
         )
 
     def _command(self, words: list[str]) -> list[str]:
-        """Return the words of a command, its output's name with the key."""
+        """Return the words of a command, with the key in its output's name."""
         words = words[1:] if words[:1] == ['python'] else words
         own = [
             load_config(str(config_file(word, ROOT)))
@@ -166,7 +166,7 @@ class Fold:
                 made[place + 1] = str(
                     path.with_name(f'{path.stem}_{key[:8]}{path.suffix}')
                 )
-                # as commands and configs name it, with {fold} or its number
+                # as in commands and configs, with {fold} or its number
                 name = str(Path(words[place + 1]))
                 self._keyed.update(
                     dict.fromkeys(
@@ -177,16 +177,16 @@ class Fold:
         return made
 
     def _word(self, word: str) -> str:
-        """Return a word of a command for this fold, parts by their keys."""
+        """Return a word of a command for this fold, outputs named with their keys."""
         named = in_fold(word, self.of_config)
         keyed = self._named(named)
         return in_fold(word, self.fold) if keyed == named else keyed
 
     def _text(self, cfg: Config) -> str:
-        """Return a config as it is in this fold.
+        """Return a config for this fold.
 
         Raises:
-            ConfigError: If it names a file of the fold that it is written for.
+            ConfigError: If it names a file of one particular fold.
         """
         if self.amp:
             accelerate(cfg, 'fp16')
@@ -205,7 +205,7 @@ class Fold:
         return text
 
     def _in_fold(self, node: Any) -> Any:
-        """Return a part of a config as it is in this fold."""
+        """Return a part of a config for this fold."""
         if isinstance(node, str):
             return self._named(node)
         if isinstance(node, (list, tuple)):
@@ -214,18 +214,18 @@ class Fold:
             return node
         made = {key: self._in_fold(value) for key, value in node.items()}
         if 'ann_file' in node and node.get('fold') is not None:
-            # what is found by its key has no fold any more
+            # names with a key no longer contain the fold
             made['fold'] = self.fold if made == node or names_of_fold(made) else None
         return made
 
     def _named(self, text: str) -> str:
-        """Return a text with the parts by their keys."""
+        """Return a text with outputs named by their keys."""
         for name, keyed in self._keyed.items():
             text = re.sub(rf'(?<![\w./-]){re.escape(name)}(?![\w.-])', keyed, text)
         return text
 
     def _key(self, content: list, configs: list[Config], words: list[str]) -> str:
-        """Return a hash of settings, annotation files they read and the version."""
+        """Return a hash of settings, their annotation files and the version."""
         files = {str(ROOT / word) for word in words}
         for cfg in configs:
             for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
@@ -251,12 +251,12 @@ class Fold:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _is_part(self, file: str) -> bool:
-        """Tell whether a file is made by the preparation, whose key counts."""
+        """Return whether a file is an output of the preparation, covered by its key."""
         return any(file.startswith(str(ROOT / keyed)) for keyed in self._keyed.values())
 
 
 def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
-    """Prepare, train and test one fold, as far as that is not done."""
+    """Prepare, train and test one fold; skip finished steps."""
     result = folder / 'result.json'
     check_settings(
         folder, own.settings, 'delete it to run it anew, or give another --work-dir'
@@ -279,7 +279,7 @@ def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
             )
             write_json(done, dict(command=words))
     tools.train_and_test(str(folder / Path(config).name), folder, [], log)
-    # of the runner: a file by the time of the test
+    # the runner's file, named by the time of the test
     figures = json.loads(sorted(folder.glob('2*/2*.json'))[-1].read_text())
     write_json(
         result,
@@ -291,7 +291,7 @@ def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
 
 
 def table(results: dict[int, dict[str, float]]) -> list[str]:
-    """Return the lines of a table: each figure's mean, deviation and folds."""
+    """Return the lines of a table: mean, deviation and folds of each figure."""
     folds = list(results)
     names = [
         name
@@ -308,7 +308,7 @@ def table(results: dict[int, dict[str, float]]) -> list[str]:
     ]
     for name in names:
         values = np.array([results[fold][name] for fold in folds], float)  # null: NaN
-        known = values[np.isfinite(values)]  # a fold may lack what a figure wants
+        known = values[np.isfinite(values)]  # a figure may be undefined in a fold
         spread = f'{known.std(ddof=1):.3f}' if len(known) > 1 else '–'
         mean = f'{known.mean():.3f} ± {spread}' if len(known) else '–'
         if 0 < len(known) < len(values):
@@ -333,20 +333,21 @@ def cross_validate(
     """Run all folds and write the table.
 
     Args:
-        config (str): Config file, of one of the folds.
+        config (str): Config file of one of the folds.
         work_dir (str, optional): Defaults to ``None``,
             work_dirs/cross_validation/NAME_OF_CONFIG.
-        folds (Sequence[int], optional): Defaults to ``None``, all there are.
-        jobs (int): Folds at a time, one thread each if several.
+        folds (Sequence[int], optional): Folds to run. Defaults to ``None``, all folds.
+        jobs (int): Number of folds run at the same time, with one thread each if
+            several.
         amp (bool): Whether to train with mixed precision.
         options (dict, optional): ``--cfg-options``.
 
     Raises:
-        ConfigError: If there is no such fold, data sets of the config are of several,
-            or a run was begun with other settings.
+        ConfigError: If a fold does not exist, the config's data sets belong to several
+            folds, or a run was started with other settings.
     """
     cfg = load_config(config)
-    # what preparation alone has is none of this config's settings
+    # settings that only the preparation has do not belong to this config
     parts = prepared(cfg)
     cfg = load_config(
         config,

@@ -1,4 +1,4 @@
-"""How fast samples are made, beside a plain loop over the same files."""
+"""Speed of loading samples, compared with a plain loop over the same files."""
 
 import platform
 import shutil
@@ -17,7 +17,7 @@ from tqdm import tqdm
 from mammo_plugins.io import DicomWarnings
 from mammo_plugins.registry import DATASETS
 
-# by name, of GDCM; what scanners and archives write most
+# by GDCM's names; the most common in scanners and archives
 SYNTAXES = {
     'uncompressed': 'ExplicitVRLittleEndian',
     'JPEG lossless': 'JPEGLosslessProcess14_1',
@@ -31,7 +31,7 @@ def plain(path: Path, size: tuple) -> np.ndarray:
     if path.suffix.lower() in _PICTURES:
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.float32)
     else:
-        with DicomWarnings():  # which quote the header
+        with DicomWarnings():  # warnings quote the header
             ds = pydicom.dcmread(path)
             image = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds)
         image = image.astype(np.float32)
@@ -41,7 +41,7 @@ def plain(path: Path, size: tuple) -> np.ndarray:
 
 
 def with_cache(step, folder: str):
-    """Return a pipeline whose pixel cache lies in a folder."""
+    """Return a pipeline with its pixel cache in a folder."""
     if isinstance(step, (list, tuple)):
         return [with_cache(inner, folder) for inner in step]
     if isinstance(step, dict):
@@ -52,17 +52,17 @@ def with_cache(step, folder: str):
 
 
 def recoded(path: Path, syntax: str, folder: Path) -> Path:
-    """Write a DICOM file in another transfer syntax, pixels and header as they are.
+    """Write a DICOM file in another transfer syntax, with the same pixels and header.
 
     Args:
         path (Path): The file.
         syntax (str): One of ``SYNTAXES``.
-        folder (Path): Where to.
+        folder (Path): Folder to write to.
 
     Raises:
-        ValueError: If it cannot be.
+        ValueError: If the file cannot be converted.
     """
-    import gdcm  # decoders are checked one by one, this is needed here alone
+    import gdcm  # decoders are checked separately; only this function needs gdcm
 
     with tempfile.NamedTemporaryFile(dir=folder, suffix='.dcm', delete=False) as file:
         target = Path(file.name)
@@ -89,9 +89,9 @@ def recoded(path: Path, syntax: str, folder: Path) -> Path:
 
 
 def timed(make: Callable, items: Sequence, name: str) -> float:
-    """Return the items made in a second of this process's processors.
+    """Return the items per second of this process's CPU time.
 
-    Waiting for the disk, and for other processes, does not count.
+    Waiting for the disk or for other processes does not count.
     """
     start = time.process_time()
     for item in tqdm(items, desc=name, leave=False):
@@ -100,14 +100,14 @@ def timed(make: Callable, items: Sequence, name: str) -> float:
 
 
 def _views(info: dict) -> list[dict]:
-    """Return the views of a sample before its pipeline, or the sample if it is one."""
+    """Return a sample's views before its pipeline, or the sample if it is a view."""
     return list(info.get('views', dict(main=info)).values())
 
 
 def _as_files(infos: Sequence[dict], folder: Path) -> Iterator[tuple[str, list[dict]]]:
-    """Yield the samples with their DICOM files in each of ``SYNTAXES``, by name.
+    """Yield the samples with DICOM files in each of ``SYNTAXES``, by name.
 
-    Pictures are taken as they are.
+    Pictures are used unchanged.
     """
     paths = sorted({Path(view['img_path']) for info in infos for view in _views(info)})
     if any(path.suffix.lower() in _PICTURES for path in paths):
@@ -125,7 +125,7 @@ def _as_files(infos: Sequence[dict], folder: Path) -> Iterator[tuple[str, list[d
 
 
 def _elsewhere(info: dict, copies: dict[str, str]) -> dict:
-    """Return a sample that is read from other files."""
+    """Return a sample with other files."""
     if 'views' not in info:
         return dict(info, img_path=copies[str(info['img_path'])])
     return dict(
@@ -155,9 +155,10 @@ def compare(
 
     Args:
         cfg (Config): With the training data.
-        samples (int): How many, spread over the data set.
-        repeats (int): Turns of the empty and the full cache and the plain loop.
-        show (callable): Takes lines. Defaults to ``print``.
+        samples (int): Number of samples, spread over the data set.
+        repeats (int): Repetitions of the empty cache, the full cache and the plain
+            loop.
+        show (callable): Called with each line. Defaults to ``print``.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -195,12 +196,12 @@ def _compare(
     repeats: int,
     show: Callable[[str], None],
 ) -> None:
-    """Measure and print one kind of files."""
+    """Measure and print one kind of file."""
 
     def make(info: dict) -> dict:
         return pipeline(dict(info))
 
-    # what is imported and planned at first; the plain loop makes each image as large
+    # warm up imports and plans; the plain loop resizes each image to the same size
     tasks = [
         ([Path(view['img_path']) for view in _views(info)], _sizes(make(info)))
         for info in infos

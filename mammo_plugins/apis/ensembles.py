@@ -1,4 +1,4 @@
-"""Trained models, alone or several as one."""
+"""Trained models, single or combined into an ensemble."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,18 +27,18 @@ def loaded_model(
     """Build a config's model with the weights of a checkpoint.
 
     Args:
-        config (Config): Of the model.
+        config (Config): Config of the model.
         checkpoint (str | Path): Its checkpoint.
-        part (str): Whose classes it has to have, such as 'test'.
+        part (str): Part whose classes the model must have, such as 'test'.
         trust_checkpoint (bool): As in :class:`~.trained_model.TrainedModel`.
 
     Returns:
-        tuple[nn.Module, dict]: The model, and what the checkpoint holds.
+        tuple[nn.Module, dict]: The model, and the content of the checkpoint.
 
     Raises:
-        CheckpointError: If the checkpoint is unsafe, or not of this model or of the
-            classes of the data.
-        AnnotationError: If the data and the model's heads have other classes.
+        CheckpointError: If the checkpoint is unsafe, or belongs to another model or
+            other classes.
+        AnnotationError: If the data and the model's heads have different classes.
     """
     with MODELS.switch_scope_and_registry(config.get('default_scope', SCOPE)):
         model = MODELS.build(config.model)
@@ -53,18 +53,18 @@ def loaded_model(
 def trained_flips(config: Config) -> list[str]:
     """Return the directions in which a config's training flips images.
 
-    A flip that was never seen in training is no second look at an image: the chest
-    wall would be on the wrong side, the pectoral muscle at the bottom, or a pair of
-    breasts, which are laid beside each other in one frame, in a state that none is in.
+    Test-time augmentation must not use flips that training never used: the chest wall
+    would be on the wrong side, the pectoral muscle at the bottom, or a pair of breasts,
+    which lie next to each other in one frame, in an arrangement that never occurs.
 
     Args:
-        config (Config): Of a model.
+        config (Config): Config of a model.
 
     Returns:
-        list[str]: Of 'horizontal', 'vertical' and 'diagonal'.
+        list[str]: Some of 'horizontal', 'vertical' and 'diagonal'.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If training uses no flips.
     """
     loader = config.get('train_dataloader') or {}
     found = set()
@@ -85,24 +85,24 @@ def trained_flips(config: Config) -> list[str]:
 def together(
     model: nn.Module, others: Sequence[nn.Module], flips: Sequence[str]
 ) -> nn.Module:
-    """Return a model as it is, or an ensemble where there is more.
+    """Return the model unchanged, or an ensemble if there are more models or flips.
 
     Args:
         model (nn.Module): The first model.
         others (Sequence[nn.Module]): Further ones.
-        flips (Sequence[str]): Of :func:`trained_flips`, or none.
+        flips (Sequence[str]): Flips from :func:`trained_flips`, or none.
     """
     return EnsembleModel(model, others, flips) if others or flips else model
 
 
 class EnsembleHook(Hook):
-    """Test several models as one, once the first has its weights.
+    """Test several models as one after the first has loaded its weights.
 
-    As MMEngine's ``PrepareTTAHook``.
+    Like MMEngine's ``PrepareTTAHook``.
 
     Args:
-        checkpoints (Sequence[str]): Of the further models.
-        flips (Sequence[str]): Of :func:`trained_flips`, or none.
+        checkpoints (Sequence[str]): Checkpoints of the further models.
+        flips (Sequence[str]): Flips from :func:`trained_flips`, or none.
         trust_checkpoint (bool): As in :func:`loaded_model`. Defaults to False.
         precision (str): As in :func:`~.acceleration.predict_in`. Defaults to 'fp32'.
     """
@@ -120,7 +120,7 @@ class EnsembleHook(Hook):
         self.trust_checkpoint = trust_checkpoint
 
     def before_test(self, runner: Runner) -> None:
-        """Put the ensemble in the model's place."""
+        """Replace the model by the ensemble."""
         device = next(runner.model.parameters()).device
         others = [
             loaded_model(runner.cfg, path, 'test', self.trust_checkpoint)[0]

@@ -1,4 +1,4 @@
-"""What reading an exam with three views at a time costs, beside one at a time."""
+"""Cost of reading an exam with three views at a time, compared with one."""
 
 import time
 from collections import Counter
@@ -34,13 +34,13 @@ def build(cfg, device: str) -> nn.Module:
 
 
 def calibrate(model: nn.Module, run: Callable[[], Any]) -> None:
-    """Set running statistics to those of one run.
+    """Set running statistics to those of one forward pass.
 
-    Random weights with the frozen statistics of a new network overflow.
+    Random weights overflow with the frozen statistics of a new network.
 
     Args:
         model (nn.Module): Changed in place.
-        run (callable): Runs it.
+        run (callable): Runs the model.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     before = [(norm.training, norm.momentum) for norm in norms]
@@ -54,7 +54,7 @@ def calibrate(model: nn.Module, run: Callable[[], Any]) -> None:
 
 @contextmanager
 def counted(model: nn.Module):
-    """Count how often images pass the stages of a MommiNet's backbones."""
+    """Count how often images pass through the stages of a MommiNet's backbones."""
     passes: Counter = Counter()
 
     def count(name):
@@ -81,7 +81,7 @@ def counted(model: nn.Module):
 
 
 def run(model: nn.Module, samples: list, together: bool) -> list:
-    """Predict an exam, as one batch or sample by sample."""
+    """Predict an exam as one batch or sample by sample."""
     with torch.no_grad():
         if together:
             return model.test_step(pseudo_collate(samples))
@@ -89,7 +89,7 @@ def run(model: nn.Module, samples: list, together: bool) -> list:
 
 
 def largest_difference(one: list, other: list) -> float:
-    """Return the largest difference of boxes and scores of two results."""
+    """Return the largest difference in boxes and scores between two results."""
     largest = 0.0
     for a, b in zip(one, other):
         a, b = a.pred_instances, b.pred_instances
@@ -123,12 +123,12 @@ def compare(
         model (nn.Module): A MommiNet of :func:`build`.
         baseline (nn.Module): The single-view detector.
         size (Sequence[int]): (H, W) of the images.
-        repeats (int): Turns, after one in which operations are counted.
-        device (str): Where the models are.
-        show (callable): Takes lines. Defaults to ``print``.
+        repeats (int): Number of repetitions, after one in which operations are counted.
+        device (str): Device of the models.
+        show (callable): Called with each line. Defaults to ``print``.
 
     Returns:
-        dict[str, float]: Median seconds an exam, by way.
+        dict[str, float]: Median seconds per exam, by variant.
     """
     model.malignancy = None
     images = demo_exam(size)
@@ -157,7 +157,7 @@ def compare(
         ways[FEATURES] = by_features
     seconds = {name: [] for name in ways}
     results, passes, operations = {}, {}, {}
-    for name, way in ways.items():  # kernels are chosen in a GPU's first turn
+    for name, way in ways.items():  # a GPU chooses kernels in the first repetition
         with counted(model) as passes[name], FlopCounterMode(display=False) as flops:
             results[name] = way()
         operations[name] = flops.get_total_flops()
@@ -182,7 +182,7 @@ def report(
     results: dict[str, list],
     show: Callable[[str], None],
 ) -> None:
-    """Tell ratios, passes and whether sharing changes results."""
+    """Report ratios, numbers of passes, and whether sharing changes results."""
     show('median seconds an exam, operations, and their ratios to the baseline:')
     for name, value in seconds.items():
         show(

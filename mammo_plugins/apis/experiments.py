@@ -1,4 +1,4 @@
-"""Trainings that a tool starts: each in a process of its own, with a log."""
+"""Training runs started by a tool, each in its own process with a log."""
 
 import json
 import os
@@ -18,11 +18,11 @@ from mammo_plugins.stopping import run_child
 
 from .config_loading import ConfigError, load_config
 
-ROOT = repository() or Path.cwd()  # what paths in configs start from
+ROOT = repository() or Path.cwd()  # base of relative paths in configs
 
 
 def is_config(word: str) -> bool:
-    """Tell whether a word of a command is a config of the repository."""
+    """Return whether a word of a command is a config of the repository."""
     return word.startswith('configs/') and word.endswith('.py')
 
 
@@ -30,9 +30,9 @@ def config_file(config: str, root: Path) -> Path:
     """Return the file of a config that another config names.
 
     Args:
-        config (str): Relative to the repository, such as 'configs/mamminet_v2.py'; away
-            from it one that the package ships is found too.
-        root (Path): The repository, or the folder that paths start from.
+        config (str): Path relative to the repository, such as 'configs/mamminet_v2.py';
+            outside it, configs shipped with the package are also found.
+        root (Path): The repository, or the base folder of relative paths.
     """
     path = root / config
     if path.is_file() or not is_config(config):
@@ -41,19 +41,19 @@ def config_file(config: str, root: Path) -> Path:
 
 
 def check_settings(folder: Path, settings: dict, mend: str) -> None:
-    """Keep what a run depends on in its folder, or compare with what is there.
+    """Store a run's settings in its folder, or compare them with those stored.
 
     Args:
-        folder (Path): Of the run; ``settings.json`` is written into it.
-        settings (dict): What JSON can hold.
-        mend (str): What to do, for the message.
+        folder (Path): The run's folder; ``settings.json`` is written into it.
+        settings (dict): Settings in types that JSON supports.
+        mend (str): The remedy, for the message.
 
     Raises:
-        ConfigError: If the run was begun with other settings and has made something.
-        JsonError: If the file of settings is damaged.
+        ConfigError: If the run was started with other settings and has output.
+        JsonError: If the settings file is damaged.
     """
     path = folder / 'settings.json'
-    # a run that failed before it had anything to keep has left logs at most
+    # a run that failed early has left only logs
     begun = any(
         file != path
         and file.suffix not in ('.log', '.py')
@@ -70,15 +70,15 @@ def check_settings(folder: Path, settings: dict, mend: str) -> None:
 
 
 def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
-    """Return the checkpoint of a finished training that its test is of.
+    """Return the checkpoint of a finished training that is to be tested.
 
     Args:
-        cfg (Config): Where the checkpoint hook, or the last stage, has ``save_best``,
-            the weights that were best by it are tested, otherwise the last ones.
+        cfg (Config): If its checkpoint hook, or its last stage, has ``save_best``, the
+            best weights are tested, otherwise the last ones.
         folder (Path): The work directory.
 
     Raises:
-        ConfigError: If there should be best weights and are none.
+        ConfigError: If best weights are expected but missing.
     """
     stages = stages_of(cfg)
     hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
@@ -95,12 +95,12 @@ def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
 
 
 class ToolRunner:
-    """Runs the repository's tools, of an installed package the commands that they are.
+    """Runs the repository's tools, or the equivalent commands of an installed package.
 
     Args:
-        root (str | Path): The repository, or the folder that paths start from.
-        threads (int, optional): Of each process, for several at a time. Defaults to
-            ``None``, PyTorch's choice.
+        root (str | Path): The repository, or the base folder of relative paths.
+        threads (int, optional): Threads per process, if several run at the same time.
+            Defaults to ``None``, PyTorch's default.
     """
 
     def __init__(self, root: str | Path, threads: int | None = None) -> None:
@@ -108,7 +108,7 @@ class ToolRunner:
         self.threads = threads
 
     def call(self, words: Sequence[str], log: Path) -> None:
-        """Run a tool, its output appended to a log.
+        """Run a tool and append its output to a log.
 
         Args:
             words (Sequence[str]): The tool, relative to the repository, and its
@@ -116,7 +116,7 @@ class ToolRunner:
             log (Path): The log.
 
         Raises:
-            ConfigError: If it fails; with the log's last line.
+            ConfigError: If it fails; quotes the last line of the log.
         """
         environment = dict(os.environ)
         if self.threads:
@@ -149,15 +149,15 @@ class ToolRunner:
     def train_and_test(
         self, config: str, folder: Path, options: list[str], log: Path
     ) -> None:
-        """Train, going on where an earlier call was interrupted, and test.
+        """Train and test; resume an interrupted training.
 
-        What is tested, see :func:`checkpoint_to_test`, gets the name ``trained.pth``
-        too; results of the test are in ``test/``.
+        The tested checkpoint, see :func:`checkpoint_to_test`, is also available as
+        ``trained.pth``; test results are in ``test/``.
 
         Args:
             config (str): The config file.
             folder (Path): The work directory.
-            options (list[str]): Further arguments of both tools.
+            options (list[str]): Further arguments for both tools.
             log (Path): The log.
         """
         self.call(

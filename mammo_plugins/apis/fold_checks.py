@@ -1,4 +1,4 @@
-"""What is checked of the folds that a run's config names."""
+"""Checks of the folds that a run's config names."""
 
 import os.path as osp
 import re
@@ -18,20 +18,20 @@ from mammo_plugins.structures import is_fold, load_coco, names_of_fold
 
 from .config_loading import ConfigError
 
-# as converters lay folds out
+# layout of folds as written by converters
 _NUMBERED = re.compile(r'(?:^|/)fold_(\d+)/')
 
 
 def check_folds(cfg: Config) -> None:
-    """Raise :class:`ConfigError` unless all parts of a run are of one fold.
+    """Raise :class:`ConfigError` unless all parts of a run belong to one fold.
 
-    Who is trained on in one fold is tested on in another.
+    Patients in the training part of one fold are in the test part of another.
 
     Args:
         cfg (Config): The run's config.
     """
     folds: dict[str, Any] = {}
-    written: dict[str, Any] = {}  # of files that name their fold by its number
+    written: dict[str, Any] = {}  # files that name their fold by its number
     parts = list(_data_sets(cfg))
     for place, inherited, dataset in parts:
         names = names_of_fold([dataset.get(key) for key in FOLD_SETTINGS])
@@ -43,7 +43,7 @@ def check_folds(cfg: Config) -> None:
                 f'for {{fold}} in {names[0]}, from 1 on'
             )
         number = _NUMBERED.search(str(dataset.get('ann_file') or ''))
-        # stages have the data sets of the run, unless they set others
+        # stages use the data sets of the run unless they set others
         if names and folds.get(inherited) != fold:
             folds[place] = fold
         if number and written.get(inherited) != int(number[1]):
@@ -74,7 +74,7 @@ def check_folds(cfg: Config) -> None:
 
 
 def _data_sets(cfg: Config) -> Iterator[tuple[str, str, dict]]:
-    """Yield (place, place of what a stage takes over, config) of a run's data sets."""
+    """Yield (place, place it is inherited from, config) of a run's data sets."""
     for field, loader in [
         ('train_dataloader', cfg.get('train_dataloader') or {}),
         *dataloaders(cfg, ('train', 'val', 'test')),
@@ -90,7 +90,7 @@ def _data_sets(cfg: Config) -> Iterator[tuple[str, str, dict]]:
 
 
 def _refuse_stray(place: str, dataset: dict) -> None:
-    """Raise for settings in which ``{fold}`` would stay as it is."""
+    """Raise for settings in which ``{fold}`` would not be replaced."""
     for key, value in dataset.items():
         names = names_of_fold(value) if key not in FOLD_SETTINGS else []
         if names:
@@ -101,7 +101,7 @@ def _refuse_stray(place: str, dataset: dict) -> None:
 
 
 def _shared_patients(parts: Iterable[tuple[str, str, dict]]) -> bool:
-    """Tell whether patients who are trained on are in files of other parts."""
+    """Return whether training patients are also in files of other parts."""
     trained: set[str] = set()
     others: set[str] = set()
     for place, _, dataset in parts:

@@ -1,4 +1,4 @@
-"""The adversarial gradient of a blending generator beside that of L_S."""
+"""Adversarial gradient of a blending generator, compared with that of L_S."""
 
 from collections.abc import Iterator
 
@@ -18,17 +18,17 @@ from mammo_plugins.registry import DATASETS, MODELS
 
 from .config_loading import ConfigError
 
-# what the adversarial loss is averaged over: title, BlendingGAN.everywhere
+# area that the adversarial loss is averaged over: title, BlendingGAN.everywhere
 AVERAGES = {'patches at the region': False, 'all patches': True}
 
 
 def models(
     cfg: Config, draws: int, device: str | None, trained: BlendingGAN | None
 ) -> Iterator[BlendingGAN]:
-    """Yield the model of each draw.
+    """Yield the model for each draw.
 
     Raises:
-        ConfigError: If it has no patches to average over or no L_S.
+        ConfigError: If the config has no patches to average over, or no L_S.
     """
     for draw in range(draws):
         set_random_seed(draw)
@@ -54,11 +54,11 @@ def models(
 
 
 def ratios(model: BlendingGAN, inputs: dict[str, Tensor]) -> dict[str, float]:
-    """Return the ratio of both gradients' norms by what the first is averaged over.
+    """Return the ratio of both gradients' norms, by area that the first averages over.
 
     Args:
         model (BlendingGAN): The model.
-        inputs (dict[str, Tensor]): As of its ``forward``.
+        inputs (dict[str, Tensor]): As in its ``forward``.
     """
     with torch.no_grad():
         output = model(inputs)
@@ -84,10 +84,11 @@ def report(
     """Measure and print a table.
 
     Args:
-        cfg (Config): Of blending adversarial networks.
-        draws (int): Batches, each with an untrained discriminator of its own.
+        cfg (Config): Config of blending adversarial networks.
+        draws (int): Number of batches, each with its own untrained discriminator.
         device (str, optional): Defaults to ``None``, a GPU if there is one.
-        trained (BlendingGAN, optional): Trained networks instead. Defaults to ``None``.
+        trained (BlendingGAN, optional): Trained networks to use instead. Defaults to
+            ``None``.
     """
     found, sizes, dataset = [], [], None
     for model in tqdm(

@@ -1,4 +1,4 @@
-"""Images that a run resizes in several ways, by mistake."""
+"""Checks for images that a run resizes inconsistently."""
 
 import sys
 from typing import Any
@@ -13,7 +13,7 @@ _SIZES = ('max_height', 'max_width')
 
 
 def _resizes(pipeline: Any) -> set[tuple[Any, ...]]:
-    """Return the sizes of all ``ResizeWithin`` of a pipeline."""
+    """Return the sizes of all ``ResizeWithin`` steps of a pipeline."""
     return {
         tuple(step.get(key) for key in _SIZES)
         for step in every_step(pipeline)
@@ -22,10 +22,10 @@ def _resizes(pipeline: Any) -> set[tuple[Any, ...]]:
 
 
 def warn_of_sizes(cfg: Config) -> None:
-    """Say when parts of a run see images at different scales.
+    """Warn if parts of a run see images at different scales.
 
-    A size that a child config sets for one part reaches neither the others nor a stage
-    with a pipeline of its own.
+    A size that a child config sets for one part affects neither the others nor a stage
+    with its own pipeline.
 
     Args:
         cfg (Config): The config of a training.

@@ -1,4 +1,4 @@
-"""Settings that no component has: misspelt ones, found before anything is built."""
+"""Finding unknown (misspelt) settings before anything is built."""
 
 import ast
 import difflib
@@ -17,7 +17,7 @@ from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import SCOPE
 
-# what builders take out of a config before the component sees the rest
+# keys that builders remove from a config before the component gets the rest
 _TAKEN = {
     'type',
     '_scope_',
@@ -30,7 +30,7 @@ _TAKEN = {
     'by_epoch',
     'bg_cls_weight',
 }
-# parts whose type may be left out, and what it is then
+# parts whose type may be omitted, and its default
 _DEFAULT_TYPES = dict(
     val_cfg='ValLoop',
     test_cfg='TestLoop',
@@ -50,7 +50,7 @@ _PLAIN = dict(
     randomness={'seed', 'diff_rank_seed', 'deterministic'},
     env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
 )
-# dicts without a type of their own, wherever they stand, and what they may hold
+# dicts without a type, wherever they occur, and the keys that they may have
 _ANYWHERE = dict(
     clip_grad={
         'type',
@@ -87,13 +87,13 @@ _HOOKS = {
 }
 _METAINFO = {'classes', 'palette'}
 _LOADER = set(inspect.signature(DataLoader).parameters) | {'num_batch_per_epoch'}
-# built by functions that have settings of their own
+# built by functions with their own settings
 _OF_LAYERS = re.compile(
     r'\.((norm|conv|act|upsample|padding|init)_cfg|plugins|policies|dcn)(\.|$)'
 )
-# less than this apart a name is misspelt, others may be read in ways of their own
+# more similar names count as misspelt, others may be read in some other way
 _NEAR, _TWIN = 0.8, 0.915
-# names are free in these
+# any names are allowed in these
 _FREE = {'custom_keys', 'stages', 'default_hooks'}
 
 
@@ -101,7 +101,7 @@ def named_classes(name: Any, scope: str) -> set[Any]:
     """Return the classes, of any registry, that a type may name.
 
     Args:
-        name (str | type): What a config has as ``type``; a class names itself.
+        name (str | type): The ``type`` in a config; a class stands for itself.
         scope (str): The default scope of plain names.
     """
     if not isinstance(name, str):
@@ -112,7 +112,7 @@ def named_classes(name: Any, scope: str) -> set[Any]:
         if not isinstance(root, Registry) or root.parent is not None:
             continue
         for place in [given] if given else [scope, SCOPE, 'mmdet', '', 'mmpretrain']:
-            # 'mmengine' is the scope of the roots
+            # 'mmengine' is the scope of the root registries
             registry = root if place in ('', 'mmengine') else root.children.get(place)
             if registry is None:
                 continue
@@ -124,7 +124,7 @@ def named_classes(name: Any, scope: str) -> set[Any]:
 
 
 def _passes_on(cls: type) -> bool:
-    """Tell whether a constructor's ``**kwargs`` are its parent's."""
+    """Return whether a constructor passes its ``**kwargs`` to its parent."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(cls.__init__)))
     except (OSError, TypeError, SyntaxError):
@@ -141,13 +141,13 @@ def _passes_on(cls: type) -> bool:
 
 @cache
 def accepted_settings(component: Any) -> tuple[set[str], bool]:
-    """Return the arguments that a class or function takes by name.
+    """Return the keyword arguments of a class or function.
 
     Args:
         component (type | callable): A registered component.
 
     Returns:
-        tuple: Names, and whether there are no others.
+        tuple: Names, and whether the list is complete.
     """
     if not isinstance(component, type):
         parameters = inspect.signature(component).parameters.values()
@@ -173,22 +173,22 @@ def accepted_settings(component: Any) -> tuple[set[str], bool]:
 
 
 def nearest(name: str, known: Any) -> str:
-    """Return '; did you mean ...?', or nothing where no name is near.
+    """Return '; did you mean ...?', or '' if no name is similar.
 
     Args:
-        name (str): A name that is unknown.
-        known (Iterable[str]): Those there are.
+        name (str): An unknown name.
+        known (Iterable[str]): The known names.
     """
     near = difflib.get_close_matches(name, [str(k) for k in known], n=2)
     return f'; did you mean {" or ".join(near)}?' if near else ''
 
 
 def nearest_or_all(name: str, known: set[str]) -> str:
-    """As :func:`nearest`, but all names where none is near.
+    """Like :func:`nearest`, but list all names if none is similar.
 
     Args:
-        name (str): A name that is unknown.
-        known (set[str]): Those there are.
+        name (str): An unknown name.
+        known (set[str]): The known names.
     """
     known = known - {'self', 'args', 'kwargs'}
     return nearest(name, known) or (
@@ -201,7 +201,7 @@ def _same_but_for_digits(one: str, other: str) -> bool:
 
 
 def _twins(part: dict[str, Any], field: str) -> Iterator[tuple[str, str]]:
-    """Yield keys of a part without a type that stand beside nearly the same key."""
+    """Yield keys of an untyped part that occur next to a nearly identical key."""
     names = [key for key in part if isinstance(key, str) and len(key) > 4]
     for i, later in enumerate(names):
         for earlier in names[:i]:
@@ -214,11 +214,12 @@ def _twins(part: dict[str, Any], field: str) -> Iterator[tuple[str, str]]:
 
 
 def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (dotted setting, what is wrong with it) for those that nothing reads.
+    """Yield (dotted setting, fault) for settings that nothing reads.
 
-    A component is judged by the arguments of its class and of the parents to which
-    it hands the rest; one that takes any is left alone, and so are names that are
-    like none: should the component not know them, it says so when it is built.
+    A component is checked against the arguments of its class and of the parents to
+    which it passes the rest. Components that accept any argument are not checked, nor
+    are names similar to none: a component that does not know them fails when it is
+    built.
 
     Args:
         cfg (Config): A config.
@@ -243,7 +244,7 @@ def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 key, f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
             )
             rest = {k: v for k, v in value.items() if k != 'by_epoch'}
-            # an optimiser wrapper without a type may hold several
+            # an optimiser wrapper without a type may contain several
             if not any(
                 isinstance(v, dict) and k != 'optimizer' for k, v in rest.items()
             ):
@@ -263,7 +264,7 @@ def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             'log_processor',
         ):
             yield from _unknown(value, key, scope)
-    for stage in stages_of(cfg):  # with what they take over from the top level
+    for stage in stages_of(cfg):  # with the settings inherited from the top level
         for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler'):
             yield from _unknown(
                 getattr(stage, key), f'train_cfg.stages.{stage.name}.{key}', scope
@@ -271,7 +272,7 @@ def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _unknown(part: Any, field: str, scope: str) -> Iterator[tuple[str, str]]:
-    """Yield what is unknown in a part of a config and in what it holds."""
+    """Yield the unknown settings of a part of a config and of its nested parts."""
     if isinstance(part, (list, tuple)):
         for i, item in enumerate(part):
             yield from _unknown(item, f'{field}.{i}', scope)
@@ -304,7 +305,7 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[tuple[str, str]]:
         and isinstance(part.get('type'), str)
         and not named_classes(part['type'], scope)
     ):
-        # MMEngine says of it that None is no callable object
+        # MMEngine reports it as None not being callable
         yield (
             f'{field}.type',
             f'there is no optimizer {part["type"]}'
@@ -329,7 +330,7 @@ def _of_component(
     accepted = [accepted_settings(component) for component in classes]
     known = set().union(*(names for names, _ in accepted))
     complete = all(complete for _, complete in accepted)
-    # nothing takes settings of ours out of the way before we see them
+    # nothing removes our settings before we see them
     ours = complete and all(c.__module__.startswith('mammo_plugins.') for c in classes)
     cutoff = _NEAR if complete else _TWIN
     name = getattr(part['type'], '__name__', str(part['type'])).rpartition('.')[2]

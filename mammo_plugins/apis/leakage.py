@@ -1,4 +1,4 @@
-"""Synthetic training images must not come from what is validated or tested on."""
+"""Checks that synthetic training images do not come from validation or test data."""
 
 import os.path as osp
 from collections.abc import Iterator, Sequence
@@ -31,13 +31,13 @@ def _annotations(cfg: Config, part: str) -> Iterator[tuple[str, str, dict]]:
         return
     for field, inner in innermost_datasets(f'{part}_dataloader.dataset', dataset):
         path = annotation_file(inner)
-        if osp.isfile(path):  # a test part may come later
-            # mmdet's data sets too, which need not be exams
+        if osp.isfile(path):  # a test part may be added later
+            # includes mmdet's data sets, which may contain no exams
             yield field, path, load_coco(path, image_roots(inner))
 
 
 def _source(data: dict) -> str:
-    """Return by what name the data set's images go, '' where it has none."""
+    """Return the name of an annotation file's data set, '' if it has none."""
     info = data.get('info')
     name = info.get('dataset') if isinstance(info, dict) else None
     return source_dataset(name) if isinstance(name, str) else ''
@@ -46,9 +46,9 @@ def _source(data: dict) -> str:
 def check_synthetic_sources(cfg: Config) -> None:
     """Raise :class:`ConfigError` if synthetic images show held-out patients.
 
-    Each synthetic image tells the files that it was made of, ``images[].synthetic``,
-    and has the patient of its background. Both are looked up in what is validated
-    and tested on, of the same data set.
+    Each synthetic image lists its source files in ``images[].synthetic`` and has the
+    patient of its background. Both are looked up in the validation and test data of the
+    same data set.
 
     Args:
         cfg (Config): The config of a training.
@@ -92,10 +92,10 @@ def check_synthetic_sources(cfg: Config) -> None:
 
 
 def check_banks(cfg: Config) -> None:
-    """Raise :class:`ConfigError` if inserted lesions are of another part or fold.
+    """Raise :class:`ConfigError` if inserted lesions are from another part or fold.
 
-    A bank of the data set that is trained on may hold lesions of its training files
-    alone, whatever split its header names: folds share the name 'train'.
+    A bank of the training data set may only contain lesions of its training files,
+    whatever part its header names: all folds share the name 'train'.
 
     Args:
         cfg (Config): The config of a training.
@@ -121,13 +121,13 @@ def check_banks(cfg: Config) -> None:
 def check_bank_files(
     field: str, bank: LesionBank, annotations: Sequence[tuple[str, dict[str, Any]]]
 ) -> None:
-    """Raise :class:`ConfigError` if a data set's own bank has files that it has not.
+    """Raise :class:`ConfigError` if a data set's own bank uses files outside it.
 
     Args:
-        field (str): What names the bank, for the message.
+        field (str): Setting that names the bank, for the message.
         bank (LesionBank): The bank.
-        annotations (Sequence[tuple]): Path and content of the annotation files that
-            are trained on.
+        annotations (Sequence[tuple]): Path and content of the training annotation
+            files.
     """
     own = [
         (path, data)

@@ -1,4 +1,4 @@
-"""Lesions of a data set cut out, for a lesion bank."""
+"""Cutting lesions out of a data set for a lesion bank."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -32,17 +32,17 @@ from mammo_plugins.structures import (
 )
 from mammo_plugins.synthesis import crop
 
-MIN_SIDE = 4  # pixels; what is smaller shows no lesion
-MIN_INSIDE = 0.9  # share of the lesion in the breast; air is no part of it
+MIN_SIDE = 4  # pixels; smaller boxes show no lesion
+MIN_INSIDE = 0.9  # share of the lesion inside the breast; air does not count
 NO_AREA = 'outline without area in the breast image'
-SHOWN = 10  # skips of a kind that are listed
-CELL = 128  # pixels of the preview for a lesion
+SHOWN = 10  # skipped lesions listed per reason
+CELL = 128  # pixels per lesion in the preview
 COLUMNS = 12
 MOST_SHOWN = 144
 
 
 class Skip(NamedTuple):
-    """A lesion that was left out: of which image (id), and why."""
+    """A skipped lesion: id of its image, and reason."""
 
     image_id: int
     reason: str
@@ -58,16 +58,16 @@ def write_bank(
     context: float = 1.0,
     preview: Path | None = None,
 ) -> None:
-    """Write the lesions of a data set as a bank; tell what was left out.
+    """Write the lesions of a data set as a bank; report skipped lesions.
 
     Args:
         ann_file (Path): COCO-exam JSON with boxes.
-        roots (ImageRoots): What its ``file_name`` may lie in.
+        roots (ImageRoots): Folders to which its ``file_name`` may be relative.
         out (Path): The .npz file to write.
         classes (Sequence[str], optional): Names of categories; all if ``None``.
         max_size (int): Longest side in pixels.
         context (float): Factor by which boxes grow.
-        preview (Path, optional): A picture of the lesions to write as well.
+        preview (Path, optional): Also write a picture of the lesions to this file.
 
     Raises:
         AnnotationError: If a class is unknown, or no lesion could be cut out.
@@ -108,13 +108,13 @@ def cut_all(
 
     Args:
         data (dict): The checked JSON.
-        roots (ImageRoots): What its ``file_name`` may lie in.
+        roots (ImageRoots): Folders to which its ``file_name`` may be relative.
         classes (Sequence[str], optional): Names of categories; all if ``None``.
         max_size (int): Longest side in pixels.
         context (float): Factor by which boxes grow.
 
     Returns:
-        tuple: The lesions, and what was left out.
+        tuple: The lesions, and the skipped ones.
     """
     wanted = {
         category['id']
@@ -150,7 +150,7 @@ def cut_lesions(
     max_size: int,
     context: float,
 ) -> Iterator[BankLesion | Skip]:
-    """Cut the lesions of one mammogram; yield each, or why it was skipped."""
+    """Cut the lesions of one mammogram; yield each, or the reason for skipping it."""
     try:
         image, frame = LoadMammogram().load(
             roots.path(view.file_name), view.laterality, view.view
@@ -189,8 +189,8 @@ def cut(
     """Cut one lesion.
 
     Args:
-        view (View): Where it is annotated.
-        lesion (Lesion): With its box.
+        view (View): View in which it is annotated.
+        lesion (Lesion): Lesion with its box.
         image (np.ndarray): (H, W) float32, the view in its canonical frame.
         inside (np.ndarray): (H, W) bool, the breast.
         frame (CanonicalFrame): That frame.
@@ -219,7 +219,7 @@ def cut(
     shrink = min(1.0, max_size / max(patch.shape))
     if shrink < 1:
         size = [max(1, round(length * shrink)) for length in patch.shape[::-1]]
-        # without the air, whose share in a pixel is then undone
+        # exclude air, then normalize by the remaining share of each pixel
         patch, mask, share = (
             cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_AREA)
             for part in (patch * breast, mask, breast)
@@ -245,7 +245,7 @@ def cut(
 def outline(
     lesion: Lesion, frame: CanonicalFrame, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Return the lesion's pixels in the canonical image, bool; else its box's."""
+    """Return a bool mask of the lesion in the canonical image, or of its box."""
     if lesion.segmentation:
         return segmentation_to_mask(
             segmentation_to_canonical(lesion.segmentation, frame), shape
@@ -257,7 +257,7 @@ def outline(
 
 
 def draw(lesions: Sequence[BankLesion], path: Path) -> None:
-    """Draw lesions as a contact sheet, each as large as its cell."""
+    """Draw lesions as a contact sheet, each scaled to its cell."""
     if len(lesions) > MOST_SHOWN:
         lesions = [
             lesions[k]
@@ -282,7 +282,7 @@ def draw(lesions: Sequence[BankLesion], path: Path) -> None:
 
 
 def report_skips(skips: Sequence[Skip]) -> None:
-    """Print what was left out, by reason."""
+    """Print the skipped lesions by reason."""
     reasons = sorted({skip.reason for skip in skips})
     for reason in reasons:
         of_it = [skip for skip in skips if skip.reason == reason]

@@ -1,7 +1,7 @@
-"""What training and exams cost on a machine: parts that are measured side by side.
+"""Cost of training and exams on a machine, measured in parallel parts.
 
-Each part is a process of its own, appends its rows to a file as it finds them, and holds
-a lock while it times, so that others may load and compile meanwhile.
+Each part is a separate process. It appends its rows to a file as it measures them, and
+holds a lock while timing, so others can load and compile in the meantime.
 """
 
 import fcntl
@@ -34,14 +34,14 @@ GRAPHS = dict(mode='reduce-overhead')
 
 
 class Place(NamedTuple):
-    """Where and how large a part is measured.
+    """Device, size and output of a measured part.
 
     Attributes:
         device (str): 'cuda' or 'cpu'.
-        small (bool): Whether to take the phantom's networks and small images, to see
-            that all works.
-        folder (Path): For the lock and the rows.
-        name (str): The part's.
+        small (bool): Whether to use the phantom's networks and small images, to check
+            that everything works.
+        folder (Path): Folder for the lock and the rows.
+        name (str): Name of the part.
     """
 
     device: str
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """int: To time."""
+        """int: Number of steps to time."""
         return 1 if self.small else 10
 
     @contextmanager
@@ -77,14 +77,14 @@ def _config(paper: str, phantom: str, place: Place) -> Config:
 
 
 def _compiling(place: Place) -> tuple[dict, dict]:
-    """Return settings that compile, without CUDA graphs and with them."""
+    """Return settings that compile, without and with CUDA graphs."""
     if place.small:
         return dict(compile=dict(backend='eager')), dict(compile=dict(backend='eager'))
     return dict(compile=True), dict(compile=GRAPHS)
 
 
 def _ways(place: Place, precisions: Sequence[str]) -> list[Way]:
-    """Return number formats, and the last one compiled in two ways."""
+    """Return variants by number format, and the last one compiled in two ways."""
     compiled, graphs = _compiling(place)
     last = precisions[-1]
     return [
@@ -103,10 +103,10 @@ def _measured(
     operations: float,
     plain: Step | None,
 ) -> Step | None:
-    """Measure a way and tell it; once more, with nothing beside it, if it fails.
+    """Measure and report a variant; if it fails, once more with nothing in parallel.
 
     Returns:
-        Step: What the next ones are compared with: ``plain``, or else this one.
+        Step: Reference for the next ones: ``plain``, or else this one.
     """
     for alone in (place.alone, None):
         try:
@@ -116,7 +116,7 @@ def _measured(
             else:
                 step = run(alone)
             break
-        except Exception as error:  # of memory, of a compiler: the others go on
+        except Exception as error:  # memory or compiler errors: the others continue
             said = f'failed: {_first_line(error)}'
             if place.device != 'cpu':
                 torch.cuda.empty_cache()
@@ -139,7 +139,7 @@ def _measured(
 def training(
     paper: str, phantom: str, what: str, stage: str | None, place: Place
 ) -> None:
-    """Steps of one sample, by number format and compiled."""
+    """Measure steps of one sample, by number format and compiled."""
     cfg = _config(paper, phantom, place)
     batches, operations = prepared(cfg, place.size, 1, place.steps, place.device, stage)
     plain = None
@@ -161,7 +161,7 @@ def _step(
 
 
 def memory(place: Place) -> None:
-    """Two pairs in float32 and four in bfloat16, activations computed again."""
+    """Measure two pairs in float32 and four in bfloat16, recomputing activations."""
     cfg = _config(*_IPSI, place)
     kept = dict(activation_checkpointing=True)
     for number, way in (
@@ -175,7 +175,7 @@ def memory(place: Place) -> None:
 
 
 def small_networks(place: Place) -> None:
-    """The phantom's baseline, 16 views a step, beside mmdet's own heads."""
+    """Compare the phantom's baseline, 16 views per step, with mmdet's own heads."""
     phantom = 'baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
     cfg = _config(phantom, phantom, place)
     theirs = Config(cfg.to_dict(), filename=cfg.filename)
@@ -199,9 +199,9 @@ def small_networks(place: Place) -> None:
 
 @contextmanager
 def _compiled(place: Place, *parts: str) -> Iterator[None]:
-    """Let only these parts of models be compiled; by default those that are."""
+    """Compile only these parts of models; by default the usual ones."""
     before = acceleration_hook.COMPILED
-    # a compiler takes longer than all else
+    # a compiler takes longer than everything else
     acceleration_hook.COMPILED = ('neck',) if place.small else parts or before
     try:
         yield
@@ -221,7 +221,7 @@ def _not_announced(place: Place) -> Iterator[None]:
 
 
 def cuda_graphs(place: Place) -> None:
-    """Which CUDA graphs give losses that are NaN: the phantom's IpsiDualNet."""
+    """Find the CUDA graphs that give NaN losses, with the phantom's IpsiDualNet."""
     phantom = 'momminet/ipsidualnet-v2_phantom.py'
     cfg = _config(phantom, phantom, place)
     steps = 1 if place.small else 5
@@ -243,7 +243,7 @@ def cuda_graphs(place: Place) -> None:
 
 
 def exams(place: Place) -> None:
-    """A four-view exam: shared and naive work, registered features, half precision."""
+    """Measure an exam: shared and naive work, registered features, half precision."""
     configs = [
         _config(*paths, place)
         for paths in (
@@ -269,7 +269,7 @@ def exams(place: Place) -> None:
 
 
 def data(place: Place) -> None:
-    """The single view's pipeline beside a plain loop, with one thread."""
+    """Compare the single view's pipeline with a plain loop, with one thread."""
     cfg = _config(*_BASELINE, place)
     size = (128, 64) if place.small else (1664, 1280)
     with tempfile.TemporaryDirectory() as folder:
@@ -312,12 +312,13 @@ PARTS: dict[str, Callable[[Place], None]] = dict(
 
 
 def measure_parts(names: Sequence[str], folder: str | Path, small: bool) -> None:
-    """Measure parts one after the other; one that fails is told.
+    """Measure parts one after the other; report those that fail.
 
     Args:
         names (Sequence[str]): Keys of :data:`PARTS`.
-        folder (str | Path): Of all parts; rows go to ``NAME.jsonl`` in it.
-        small (bool): As of :class:`Place`.
+        folder (str | Path): Folder of all parts; rows are written to ``NAME.jsonl`` in
+            it.
+        small (bool): As in :class:`Place`.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     card = torch.cuda.get_device_name() if device == 'cuda' else 'CPU'
@@ -326,7 +327,7 @@ def measure_parts(names: Sequence[str], folder: str | Path, small: bool) -> None
         place.tell(name, f'{card}, torch {torch.__version__}')
         try:
             PARTS[name](place)
-        except Exception as error:  # the others go on
+        except Exception as error:  # the others continue
             traceback.print_exc()
             place.tell(name, f'failed: {_first_line(error)}')
 

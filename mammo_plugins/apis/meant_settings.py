@@ -1,4 +1,4 @@
-"""What somebody may mean by the name of a setting that a config does not have."""
+"""Suggestions for setting names that a config does not have."""
 
 import re
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ from mmengine.config import Config
 from mammo_plugins.datasets.pipeline import is_named, step_places
 from mammo_plugins.engine.data_configs import datasets
 
-# mmdet's configs keep the steps in variables of such names
+# mmdet's configs keep their steps in variables with such names
 _PIPELINE = re.compile('(train|val|test)?_?pipeline')
 
 
 def places_of(name: str, part: Any, where: str = '') -> Iterator[str]:
-    """Yield the settings of a config that have a name, below its top level.
+    """Yield the settings of a config with a given name, below its top level.
 
     Args:
         name (str): The name.
         part (Config): The config, or a part of it.
-        where (str): Where the part stands.
+        where (str): Dotted place of the part.
     """
     items = (
         part.items()
@@ -36,7 +36,7 @@ def places_of(name: str, part: Any, where: str = '') -> Iterator[str]:
 
 
 def meant_pipelines(name: str, cfg: Config) -> list[str]:
-    """Return the pipelines of a config that a variable of mmdet's configs would be.
+    """Return the pipelines that correspond to a variable of mmdet's configs.
 
     Args:
         name (str): Such as 'train_pipeline'.
@@ -50,7 +50,7 @@ def meant_pipelines(name: str, cfg: Config) -> list[str]:
         return []
     found = []
     for part in [match[1]] if match[1] else ['train', 'val', 'test']:
-        # stages take over the run's, or have others
+        # stages inherit the run's pipelines, or have others
         dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
         for place, each in datasets(f'{part}_dataloader.dataset', dataset):
             steps = each.get('pipeline')

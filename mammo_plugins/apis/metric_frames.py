@@ -1,4 +1,4 @@
-"""Metrics that would compare boxes of two frames, before any is built."""
+"""Finding metrics that would compare boxes in different frames."""
 
 import re
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from mammo_plugins.engine.data_configs import dataloaders, datasets
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import type_name
 
-# predictions are not mapped back through these, as through resizing and flips
+# unlike resizing and flips, these are not undone in predictions
 _MOVING = re.compile('.*(Crop|Affine|Rotate|Shear|Translate|Expand|Mosaic|MixUp)')
 
 
 def metrics_of_other_frames(cfg: Config) -> Iterator[tuple[str, str]]:
-    """Yield (dotted setting, what is wrong with it) for files read beside moved images.
+    """Yield (dotted setting, fault) for files read along with moved images.
 
-    The boxes of an annotation file are in its images' pixels, predictions in those of
-    the crop that a transform has made.
+    The boxes of an annotation file are in pixels of its images, predictions in pixels
+    of the crop made by a transform.
 
     Args:
-        cfg (Config): A config whose parts are sound.
+        cfg (Config): A config with valid parts.
     """
     evaluators = [
         (part, f'{part}_evaluator', cfg.get(f'{part}_evaluator'))
@@ -64,7 +64,7 @@ def _metrics(evaluator: Any, where: str) -> Iterator[tuple[str, dict]]:
 
 
 def _moving_steps(cfg: Config, part: str) -> Iterator[tuple[str, str]]:
-    """Yield (pipeline, step) of what crops or turns the images of a part."""
+    """Yield (pipeline, step) for steps that crop or rotate the images of a part."""
     for field, loader in dataloaders(cfg, [part]):
         for place, dataset in datasets(f'{field}.dataset', loader.get('dataset') or {}):
             for step in every_step(dataset.get('pipeline')):

@@ -1,4 +1,4 @@
-"""Data sets, steps and metrics that a config has by name, before any is built."""
+"""Checks of the named data sets, steps and metrics of a config."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from .known_settings import named_classes, nearest_or_all
 
 PART = 'a dict of settings'
 _OF_STEPS = (ForEachView, WithCleanImage, ExamDataset, NamedMixDataset)
-# what takes parts by name in place of a list
+# settings that accept named parts instead of a list
 TAKE_NAMES = (*_OF_STEPS, NamedConcatDataset, NamedEvaluator)
 _LIBRARIES = {'mammo_plugins', 'mmcv', 'mmdet', 'mmengine', 'mmpretrain', 'torch'}
 _VERBS = dict(val='validates', test='tests')
@@ -25,17 +25,17 @@ def expected(value: Any, what: str) -> str:
 
     Args:
         value (Any): The value.
-        what (str): What stands there otherwise.
+        what (str): The expected content.
     """
     shown = repr(value)
     return f'{shown[:60]}{"..." if len(shown) > 60 else ""}; expected {what}'
 
 
 def is_a(kind: Any, scope: str, classes: tuple[type, ...]) -> bool:
-    """Tell whether a type is one of classes.
+    """Return whether a type is one of the classes.
 
     Args:
-        kind (str | type): What a config has as ``type``.
+        kind (str | type): The ``type`` in a config.
         scope (str): The default scope of plain names.
         classes (tuple[type]): The classes.
     """
@@ -46,7 +46,7 @@ def is_a(kind: Any, scope: str, classes: tuple[type, ...]) -> bool:
 
 
 def is_of_libraries(component: Any) -> bool:
-    """Tell whether something is ours or of the libraries, not what somebody has written.
+    """Return whether something is ours or from the libraries, not user code.
 
     Args:
         component (type | callable): A class, a function or a method.
@@ -56,10 +56,9 @@ def is_of_libraries(component: Any) -> bool:
 
 
 def _takes_names(kind: Any, scope: str, classes: tuple[type, ...]) -> bool:
-    """Tell whether a type is one of classes, or none of ours and of the libraries'.
+    """Return whether a type is one of the classes, or user code.
 
-    What somebody else has written may take names as well, where it has a constructor
-    of its own.
+    A user's class may also accept names, if it has its own constructor.
     """
     found = named_classes(kind, scope) - {None}
     return is_a(kind, scope, classes) or not any(
@@ -89,7 +88,7 @@ def _name(kind: Any) -> str:
 def _wrong_named(
     parts: Mapping[str, Any], place: str, what: str
 ) -> Iterator[tuple[str, str]]:
-    """Yield what is no part among those by name."""
+    """Yield the invalid entries among named parts."""
     whole = {
         str(name)
         for name, part in parts.items()
@@ -97,7 +96,7 @@ def _wrong_named(
     }
     for name, part in parts.items():
         if isinstance(part, dict) and 'type' not in part:
-            # a slip in a name makes a part of its own
+            # a typo in a name creates a separate part
             yield (
                 f'{place}.{name}',
                 (
@@ -110,11 +109,11 @@ def _wrong_named(
 
 
 def wrong_metrics(evaluator: Any, place: str, scope: str) -> Iterator[tuple[str, str]]:
-    """Yield (dotted setting, what is wrong with it) for metrics of an evaluator.
+    """Yield (dotted setting, fault) for metrics of an evaluator.
 
     Args:
-        evaluator (dict | list, optional): As a config's ``val_evaluator``.
-        place (str): Where it stands.
+        evaluator (dict | list, optional): Such as a config's ``val_evaluator``.
+        place (str): Its dotted place in the config.
         scope (str): The default scope of plain names.
     """
     if not isinstance(evaluator, dict) or 'metrics' not in evaluator:
@@ -142,11 +141,11 @@ def wrong_metrics(evaluator: Any, place: str, scope: str) -> Iterator[tuple[str,
 
 
 def wrong_data_sets(dataset: dict, place: str, scope: str) -> Iterator[tuple[str, str]]:
-    """As :func:`wrong_metrics`, of the data sets that a wrapper holds.
+    """Like :func:`wrong_metrics`, for the data sets in a wrapper.
 
     Args:
         dataset (dict): The data set's config.
-        place (str): Where it stands.
+        place (str): Its dotted place in the config.
         scope (str): The default scope of plain names.
     """
     inner: dict[str, Any] = {}
@@ -174,7 +173,7 @@ def _by_key(held: Any) -> dict[Any, Any]:
 def _wrong_held(
     held: Any, place: str, kind: Any, scope: str
 ) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the ``datasets`` of a wrapper."""
+    """Yield the faults of a wrapper's ``datasets``."""
     if held is not None and not isinstance(held, (dict, list, tuple)):
         yield place, expected(held, 'a list of data sets, or a dict of them by name')
     elif all(part is None for part in _by_key(held).values()):
@@ -196,16 +195,16 @@ def _wrong_held(
 def wrong_steps(
     steps: Any, place: str, owner: dict, scope: str
 ) -> Iterator[tuple[str, str]]:
-    """As :func:`wrong_metrics`, of the steps of a pipeline and of those that they hold.
+    """Like :func:`wrong_metrics`, for the steps of a pipeline and nested steps.
 
     Args:
         steps (list | dict): The pipeline.
-        place (str): Where it stands.
-        owner (dict): The data set, or the step, that runs it.
+        place (str): Its dotted place in the config.
+        owner (dict): The data set or step that runs it.
         scope (str): The default scope of plain names.
     """
     kind = owner.get('type')
-    # other steps may hold what they like
+    # other steps may contain anything
     strict = not place.endswith('.transforms') or is_a(kind, scope, _OF_STEPS)
     if is_named(steps):
         if not _takes_names(kind, scope, _OF_STEPS):
@@ -221,7 +220,7 @@ def wrong_steps(
         if strict:
             yield place, expected(steps, 'a list of steps, or a dict of them by name')
             return
-        steps = [steps]  # mmcv's take a single one
+        steps = [steps]  # mmcv's steps accept a single one
     for key, step in _by_key(steps).items():
         yield from _wrong_step(step, f'{place}.{key}', kind, strict, scope)
 

@@ -1,4 +1,4 @@
-"""Whether a small network can tell synthetic lesions from real ones."""
+"""How well a small network distinguishes synthetic lesions from real ones."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from .synthetic_exams import loaded_breasts, synthesis_stages
 from .trained_model import TrainedModel
 
 SIZE = 48  # pixels of a patch
-CONTEXT = 2.0  # side of a patch in sides of its box
+CONTEXT = 2.0  # side of a patch relative to the side of its box
 
 
 class Patches(NamedTuple):
@@ -43,7 +43,7 @@ class Patches(NamedTuple):
     Attributes:
         images (np.ndarray): (n, SIZE, SIZE).
         labels (np.ndarray): (n, ), 1 for synthetic.
-        patients (list[str]): Whom each shows.
+        patients (list[str]): Patient of each patch.
     """
 
     images: np.ndarray
@@ -51,7 +51,7 @@ class Patches(NamedTuple):
     patients: list[str]
 
 
-# the patches of both halves of the patients, by what is drawn
+# draws patches of both halves of the patients
 Draw = Callable[[np.random.Generator], list[Patches]]
 
 
@@ -63,7 +63,7 @@ def patch_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
         box (np.ndarray): (x1, y1, x2, y2) in its pixels.
 
     Returns:
-        np.ndarray: (SIZE, SIZE) float32, the box in the middle.
+        np.ndarray: (SIZE, SIZE) float32, with the box in the middle.
     """
     x1, y1, x2, y2 = box
     side = CONTEXT * max(x2 - x1, y2 - y1)
@@ -100,7 +100,7 @@ def pasted_patches(
 ) -> list[Patches]:
     """Paste each malignant breast's lesion into a benign breast of its half.
 
-    Half of the patches are the lesions where they were.
+    Half of the patches show the lesions in their original places.
     """
     donors = transform.donors(dataset)
     found = []
@@ -133,10 +133,10 @@ def blended_patches(
     blend: Callable[[dict], np.ndarray],
     rng: np.random.Generator,
 ) -> list[Patches]:
-    """Blend lesions into normal views, as many as there are real ones.
+    """Blend as many lesions into normal views as there are real ones.
 
     Each half of the patients has its real lesions, and blended ones whose view and
-    whose lesion are both of that half.
+    lesion both come from that half.
     """
     names = sorted({record['patient_id'] for record in images.records.values()})
     first = set(rng.permutation(names)[: len(names) // 2])
@@ -182,7 +182,7 @@ def blended_patches(
 
 
 def scores(train: tuple, test: np.ndarray, epochs: int, seed: int) -> np.ndarray:
-    """Train a small network and return the chance that patches are pasted."""
+    """Train a small network and return the probability that patches are synthetic."""
     torch.manual_seed(seed)
     mean, std = train[0].mean(), train[0].std()
     x, y = torch.tensor((train[0] - mean) / std)[:, None], torch.tensor(train[1])
@@ -221,12 +221,13 @@ def scores(train: tuple, test: np.ndarray, epochs: int, seed: int) -> np.ndarray
 
 
 def looks(patches: list[Patches], label: int) -> dict[str, float]:
-    """Return how lesions stand out, and how dark it is around them.
+    """Return the contrast of lesions and the darkness of their surroundings.
 
-    In a patch the box is in the middle, its side half of the patch's. ``contrast`` is
-    the mean grey value of the inner lesion less that of the ring around the box;
-    ``seam`` the tenth percentile of the ring less that of what is beyond: below that
-    of real lesions it tells of dark seams. Means over the patches.
+    The box is in the middle of a patch and half as wide. ``contrast`` is
+    the mean grey value of the inner lesion minus that of the ring around the box;
+    ``seam`` is the tenth percentile of the ring minus that of the area outside it; a
+    value below that of real lesions indicates dark seams. Both are means over the
+    patches.
     """
     rows, columns = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
     radius = np.hypot(rows, columns) / (SIZE / CONTEXT / 2)
@@ -244,17 +245,17 @@ def looks(patches: list[Patches], label: int) -> dict[str, float]:
 
 
 def measure(draw: Draw, what: str, seeds: list[int], epochs: int) -> dict:
-    """Train on one half of the patients, test on the other, and the reverse.
+    """Train on one half of the patients and test on the other, and vice versa.
 
     Args:
-        draw (Callable): The patches of both halves.
-        what (str): Of what data set, for errors.
-        seeds (list[int]): Of all that is drawn.
-        epochs (int): Of training.
+        draw (Callable): Draws the patches of both halves.
+        what (str): Name of the data set, for error messages.
+        seeds (list[int]): Seeds of all random choices.
+        epochs (int): Epochs of training.
 
     Returns:
-        dict: ``summaries``, of each seed and half, and ``real`` and ``synthetic``,
-        how they look.
+        dict: ``summaries`` for each seed and half, and the appearance of ``real`` and
+            ``synthetic`` lesions.
     """
     summaries, all_parts = [], []
     for seed in seeds:
@@ -265,7 +266,7 @@ def measure(draw: Draw, what: str, seeds: list[int], epochs: int) -> dict:
                 'needed, which find a place'
             )
         found = [scores(parts[k], parts[1 - k].images, epochs, seed) for k in (0, 1)]
-        # scores of two networks are not of one scale: an AUC for each
+        # scores of two networks are not on the same scale: one AUC for each
         summaries += [
             roc_summary(parts[1 - k].labels, found[k], parts[1 - k].patients, seed=seed)
             for k in (0, 1)
@@ -282,7 +283,7 @@ def draws_of_stages(
     """Return the stages of Soft-Adapted Malignancy Synthesis, and the data's name.
 
     Args:
-        cfg (Config): Of a DIVF-Net.
+        cfg (Config): Config of a DIVF-Net.
         saliency (str): ``saliency.npz`` of mammo synthesize.
         beta (float): Half width of the Fourier window, 0 to 1.
         context (float): Factor by which the box of a lesion grows.
@@ -298,10 +299,10 @@ def draws_of_stages(
 def draws_of_blends(
     cfg: Config, generators: dict[str, tuple[Config, TrainedModel]]
 ) -> tuple[dict[str, Draw], str]:
-    """Return lesions pasted and blended by name, and the data's name.
+    """Return functions that draw lesions, by name, and the name of the data.
 
     Args:
-        cfg (Config): Of the data.
+        cfg (Config): Config of the data.
         generators (dict[str, tuple]): Config and trained model by name.
     """
     images = BlendedImages(*loaded_normals(cfg))
@@ -326,13 +327,14 @@ def report(
     epochs: int,
     out: str | None = None,
 ) -> None:
-    """Measure each way, print a table and write the figures.
+    """Evaluate each method, print a table and write the figures.
 
     Args:
-        draws (dict[str, Callable]): The patches of both halves by way.
-        what (str): Of what data set, for errors.
-        seeds (list[int]): Of all that is drawn.
-        epochs (int): Of training.
+        draws (dict[str, Callable]): Functions that draw the patches of both halves, by
+            method.
+        what (str): Name of the data set, for error messages.
+        seeds (list[int]): Seeds of all random choices.
+        epochs (int): Epochs of training.
         out (str, optional): The JSON to write. Defaults to ``None``.
     """
     found = {

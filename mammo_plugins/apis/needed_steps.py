@@ -1,4 +1,4 @@
-"""Steps without which no sample gets to the network, before any is built."""
+"""Checks for pipeline steps without which the network gets no sample."""
 
 import re
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ from mammo_plugins.registry import type_name
 from .known_settings import named_classes
 from .named_parts import is_a, is_of_libraries
 
-# by their names: those of the libraries have no class in common
+# by name: the libraries' steps have no common class
 _LOADS = re.compile(r'Load(Mammogram|\w*Image\w*)|InferencerLoader')
 _PACKS = re.compile(r'Pack\w+')
-_COLLATES = ('', 'pseudo_collate', 'default_collate')  # others may pack themselves
+_COLLATES = ('', 'pseudo_collate', 'default_collate')  # others may do the packing
 
 
 def lacking_steps(cfg: Config) -> Iterator[tuple[str, str]]:
-    """Yield (dotted setting, what is wrong with it) for pipelines that lack a step.
+    """Yield (dotted setting, fault) for pipelines that lack a step.
 
-    Data sets and steps that are nobody's here may do what they like.
+    Data sets and steps in user code are not checked.
 
     Args:
-        cfg (Config): A config whose parts are sound.
+        cfg (Config): A config with valid parts.
     """
     scope = cfg.get('default_scope') or 'mmengine'
     for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
@@ -35,7 +35,7 @@ def lacking_steps(cfg: Config) -> Iterator[tuple[str, str]]:
         for place, dataset in innermost_datasets(
             f'{field}.dataset', held[f'{field}.dataset']
         ):
-            # the steps of a wrapper come after those of what it holds
+            # the steps of a wrapper follow those of its data sets
             outer = [
                 each
                 for where, each in held.items()
@@ -80,7 +80,7 @@ def _is_known(kind: Any, scope: str) -> bool:
 
 
 def _types(pipeline: Any) -> set[Any]:
-    """Return the types of steps, also of those inside of others."""
+    """Return the types of steps, including nested ones."""
     found = (
         step['type'] if isinstance(step, dict) else type(step)
         for step in every_step(pipeline)

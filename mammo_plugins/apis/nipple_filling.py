@@ -1,4 +1,4 @@
-"""Nipples that the images of a COCO-exam JSON lack."""
+"""Adding missing nipples to the images of a COCO-exam JSON."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -26,17 +26,18 @@ def locate(
 
     Args:
         results (dict): ``img_path``, ``width``, ``height`` and ``view``.
-        loader (LoadMammogram): What reads the file.
-        detector (NippleLocator, optional): Asked first.
-        least_confidence (float): Of the skin line's nipple. Defaults to 0.
+        loader (LoadMammogram): Reads the file.
+        detector (NippleLocator, optional): Tried first.
+        least_confidence (float): Minimum confidence of the skin line's nipple. Defaults
+            to 0.
 
     Returns:
-        tuple: (x, y) in pixels of the file and 'detector' or 'contour'; both
-        ``None`` if there is none.
+        tuple: (x, y) in pixels of the file, and 'detector' or 'contour'; both ``None``
+            if no nipple was found.
 
     Raises:
         MammogramError: If the file cannot be read.
-        AnnotationError: If it is not of the size stated.
+        AnnotationError: If the file's size differs from the stated one.
     """
     results = loader.transform(dict(results))
     point, source = detector and detector(results['img']), 'detector'
@@ -56,9 +57,9 @@ def fill(data: dict, roots: ImageRoots, find: Callable, overwrite: bool) -> Coun
 
     Args:
         data (dict): A COCO-exam JSON, changed in place.
-        roots (ImageRoots): What the images may lie in.
-        find (Callable): :func:`locate` of one image.
-        overwrite (bool): Whether to replace those that are there.
+        roots (ImageRoots): Folders to which the images may be relative.
+        find (Callable): :func:`locate` for one image.
+        overwrite (bool): Whether to replace existing ones.
 
     Returns:
         Counter: 'kept', 'detector', 'contour', 'not found', 'skipped'.
@@ -93,15 +94,17 @@ def fill_file(
     least_confidence: float = 0.0,
     overwrite: bool = False,
 ) -> None:
-    """Fill the nipples of an annotation file and tell how many were found by what.
+    """Fill the nipples of an annotation file and report how each was found.
 
     Args:
         ann_file (str): COCO-exam JSON.
-        roots (ImageRoots): What its images may lie in.
-        out (str, optional): The file to write. Defaults to ``None``, in its place.
-        detector (NippleLocator, optional): Asked before the skin line.
-        least_confidence (float): Of the skin line's nipple. Defaults to 0.
-        overwrite (bool): Whether to replace those that are there.
+        roots (ImageRoots): Folders to which its images may be relative.
+        out (str, optional): The file to write. Defaults to ``None``: overwrite the
+            file.
+        detector (NippleLocator, optional): Tried before the skin line.
+        least_confidence (float): Minimum confidence of the skin line's nipple. Defaults
+            to 0.
+        overwrite (bool): Whether to replace existing ones.
 
     Raises:
         AnnotationError: If no image could be read.

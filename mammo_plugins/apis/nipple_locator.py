@@ -16,7 +16,7 @@ class NippleLocator(TrainedModel):
         **kwargs: As in :class:`TrainedModel`.
 
     Raises:
-        ConfigError: If the model is no nipple detector.
+        ConfigError: If the model is not a nipple detector.
 
     Example:
         >>> locator = NippleLocator('nipple-detector_phantom.py', 'epoch_8.pth')

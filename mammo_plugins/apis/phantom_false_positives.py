@@ -1,4 +1,4 @@
-"""What false positives lie on, which a phantom knows."""
+"""Structures under false positives, which are known for phantoms."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ KINDS = dict(
     clump='clump, one of two that overlap in one view',
     none='neither',
 )
-IOU = 0.2  # of a hit, and of lying on a mimic
+IOU = 0.2  # threshold for a hit, and for lying on a mimic
 
 
 def detections_of(run: Path) -> dict[int, tuple]:
-    """Return the detections of a run's test exams by image id, made if absent."""
+    """Return the detections in a run's test exams by image id; compute missing ones."""
     path = run / 'test' / 'detections.json'
     if not path.is_file():
         configs, checkpoint = list(run.glob('*.py')), run / 'trained.pth'
@@ -78,12 +78,12 @@ def mimics_of(root: Path, exams: list[Exam]) -> dict[int, list[tuple[str, tuple]
 def count(
     exams: list[Exam], mimics: dict, detections: dict, fppi: float
 ) -> tuple[Counter, int]:
-    """Count false positives by what they lie on.
+    """Count false positives by the structure under them.
 
     Args:
         exams (list[Exam]): Test exams.
-        mimics (dict): From :func:`mimics_of`.
-        detections (dict): By image id, boxes (n, 4) and scores (n, ).
+        mimics (dict): Result of :func:`mimics_of`.
+        detections (dict): Boxes (n, 4) and scores (n, ) by image id.
         fppi (float): The operating point.
 
     Returns:
@@ -116,15 +116,15 @@ def count(
 
 
 def report(cfg: Config, rows: Sequence[str], seeds: Sequence[int], fppi: float) -> None:
-    """Print what the false positives of an ablation's rows lie on.
+    """Print the structures under the false positives of an ablation's rows.
 
     Args:
-        cfg (Config): Of the ablation.
-        rows (Sequence[str]), seeds (Sequence[int]): Which of its runs.
+        cfg (Config): Config of the ablation.
+        rows (Sequence[str]), seeds (Sequence[int]): Rows and seeds of its runs.
         fppi (float): The operating point.
 
     Raises:
-        ConfigError: If a row is unknown or not run.
+        ConfigError: If a row is unknown or has not been run.
     """
     unknown = sorted(set(rows) - set(cfg.rows))
     if unknown:

@@ -1,4 +1,4 @@
-"""Lists of a config that take the place of what its base has by name."""
+"""Finding lists in a config that replace named parts of its base."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +15,10 @@ _HELD = ('pipeline', 'transforms', 'datasets', 'metrics')
 
 
 def replaced_names(path: str, cfg: Config) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield (file, dotted setting, names that its base has there) for lists over names.
+    """Yield (file, dotted setting, replaced names) for lists that replace named parts.
 
-    MMEngine puts a list in the place of a dict without a word. Who has dropped the part
-    that it is in by ``_delete_=True`` means to.
+    MMEngine replaces a dict by a list without a warning. A list inside a part dropped
+    by ``_delete_=True`` is intended.
 
     Args:
         path (str): A config file.
@@ -45,12 +45,12 @@ def _over_names(
                     field,
                     [name for name in before if name not in (ORDER, SLOTS)],
                 )
-        if older:  # a base of the same user may have put them there
+        if older:  # a base by the same user may have added them
             yield from _over_names(base, inherited, older)
 
 
 def _lists(part: Any, where: str) -> Iterator[str]:
-    """Yield the lists of a config where there may be names."""
+    """Yield the lists of a config in places that accept named parts."""
     for key, item in part.items():
         if isinstance(item, dict):
             yield from _lists(item, f'{where}{key}.')
@@ -59,7 +59,7 @@ def _lists(part: Any, where: str) -> Iterator[str]:
 
 
 def _is_merged(cfg: Config, inherited: Config, field: str) -> bool:
-    """Tell whether what holds a list takes names, and is what a base had and more."""
+    """Return whether a list's parent accepts named parts and extends that of a base."""
     keys = field.split('.')[:-1]
     owners = [
         [setting_at(each, '.'.join(keys[:depth])) for each in (cfg, inherited)]

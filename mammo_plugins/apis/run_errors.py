@@ -1,4 +1,4 @@
-"""Errors of libraries that a user's setting is behind, in words of the setting."""
+"""Explanations of library errors that are caused by a user's setting."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ _ALIKE = (
     'mammograms are grey) and in_channels of the backbone alike'
 )
 
-# (type of error, pattern of its text, what to say of the match)
+# (type of error, pattern of its text, explanation of the match)
 _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
     (
         RuntimeError,
@@ -72,7 +72,7 @@ _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
     ),
     (
         ImportError,
-        # of all of MMEngine's backends
+        # from all of MMEngine's backends
         r'^Please run "pip install (?:-U )?(?:future )?([\w-]+)" to install',
         lambda m: (
             f'visualizer.vis_backends: {m[1]} is not installed, which a backend needs: '
@@ -93,7 +93,7 @@ def _last_locals(error: BaseException, function: str) -> dict[str, Any] | None:
 
 
 def _of_best(error: Exception) -> str | None:
-    """Explain a metric of ``save_best`` that the validation does not have."""
+    """Explain a ``save_best`` metric that the validation does not compute."""
     place = _last_locals(error, '_save_best_checkpoint')
     if place is None or not isinstance(error, KeyError):
         return None
@@ -105,7 +105,7 @@ def _of_best(error: Exception) -> str | None:
 
 
 def _of_component(error: Exception) -> str | None:
-    """Explain what a registered class refused of the arguments that a config gives."""
+    """Explain which arguments of a config a registered class rejected."""
     names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     place = _last_locals(error, 'build_from_cfg')
     if place is None or not isinstance(
@@ -113,7 +113,8 @@ def _of_component(error: Exception) -> str | None:
     ):
         return None
     last = len(names) - 1 - names[::-1].index('build_from_cfg')
-    # what reads files or builds others is no constructor that judges its arguments
+    # functions that read files or build others do not check arguments as constructors
+    # do
     if {'__init__', 'build_from_cfg'}.isdisjoint(
         names[-1:] + names[last + 1 : last + 2]
     ) or 'full_init' in names[last:]:
@@ -128,7 +129,7 @@ def _of_component(error: Exception) -> str | None:
 
 
 def _of_call(error: Exception) -> str | None:
-    """Explain a setting that a function of a library does not take."""
+    """Explain a setting that a library function does not accept."""
     match = re.search(
         r"(\w+)\(\) got an unexpected keyword argument '(\w+)'", str(error)
     )
@@ -137,7 +138,7 @@ def _of_call(error: Exception) -> str | None:
         return None
     place = frames[-1][0]
     if 'mammo_plugins' in place.f_globals.get('__name__', ''):
-        return None  # a call of ours, which no setting makes
+        return None  # a call in our code, not caused by a setting
     callee = {**place.f_globals, **place.f_locals}.get(match[1])
     hint = (
         nearest_or_all(match[2], accepted_settings(callee)[0])
@@ -148,10 +149,10 @@ def _of_call(error: Exception) -> str | None:
 
 
 def explained(error: Exception) -> str | None:
-    """Return what a user can do about an error, ``None`` where it may be a bug.
+    """Return a remedy for an error, ``None`` if it may be a bug.
 
     Args:
-        error (Exception): With its traceback.
+        error (Exception): The error, with its traceback.
     """
     if isinstance(error, torch.cuda.OutOfMemoryError):
         return (

@@ -26,10 +26,9 @@ def breast_saliency(
     Args:
         trained (TrainedModel): A :class:`DIVFNet`.
         dataset (ExamDataset): Breasts with ``labels``, packed for the model.
-        class_index (int): The class c that Grad-CAM looks for (eqs. 1 and 2 of
-            DIVF-Net's paper). Defaults to 0, benign: the region with "the benign
-            information" is replaced (section 3.2). 1 is where the network sees most
-            of a malignant breast.
+        class_index (int): The class c of Grad-CAM (eqs. 1 and 2 of DIVF-Net's paper).
+            Defaults to 0, benign: the region with "the benign information" is replaced
+            (section 3.2). 1 selects the region with most evidence of malignancy.
     """
     model, maps = trained.model, {}
     for i in trange(len(dataset), desc='Grad-CAM', unit='breast'):
@@ -48,7 +47,7 @@ def breast_saliency(
 def training_saliency(
     trained: TrainedModel, class_name: str, file: Path
 ) -> SaliencyMaps:
-    """Write :func:`breast_saliency` of the breasts that a model's config trains on.
+    """Write :func:`breast_saliency` for the training breasts of a model's config.
 
     Args:
         trained (TrainedModel): A :class:`DIVFNet`.
@@ -56,7 +55,7 @@ def training_saliency(
         file (Path): The ``.npz`` file to write.
 
     Returns:
-        SaliencyMaps: What was written.
+        SaliencyMaps: The maps written.
 
     Raises:
         ConfigError: As :func:`~mammo_plugins.apis.loaded_breasts`.

@@ -1,4 +1,4 @@
-"""What kind of value a setting has, before anything is built of it."""
+"""Checks of the kinds of values in a config before anything is built."""
 
 import logging
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ _DICTS = (
 )
 _LISTS = ('param_scheduler', 'val_evaluator', 'test_evaluator', 'custom_hooks')
 _TEXTS = ('work_dir', 'load_from', 'default_scope', 'experiment_name', 'launcher')
-# MMEngine has defaults for them, but none for None
+# MMEngine has defaults if they are missing, but not if they are None
 _NEVER_NONE = ('default_hooks', 'env_cfg', 'randomness', 'log_processor')
 
 
 def wrong_kinds(cfg: Config) -> Iterator[tuple[str, str]]:
-    """Yield (dotted setting, what is wrong with it) for parts that are none.
+    """Yield (dotted setting, fault) for invalid parts.
 
     Args:
         cfg (Config): A config.
@@ -52,7 +52,7 @@ def wrong_kinds(cfg: Config) -> Iterator[tuple[str, str]]:
     for key in _LISTS:
         value = cfg.get(key)
         if key == 'param_scheduler' and isinstance(value, dict):
-            # several optimizers have one by name each
+            # with several optimizers, each has a named one
             value = [
                 s
                 for each in (value.values() if 'type' not in value else [value])
@@ -76,7 +76,7 @@ def wrong_kinds(cfg: Config) -> Iterator[tuple[str, str]]:
 
 
 def wrong_parts(cfg: Config) -> Iterator[tuple[str, str]]:
-    """As :func:`wrong_kinds`, of what lies in parts that are sound.
+    """Like :func:`wrong_kinds`, for the contents of valid parts.
 
     Args:
         cfg (Config): A config.
@@ -130,10 +130,10 @@ def _hooks(cfg: Config) -> list[dict]:
 
 
 def other_kinds(cfg: Config, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (option, what is wrong) for values of another kind than the config's.
+    """Yield (option, fault) for values of another kind than the config's.
 
-    Text in place of a number, a number in place of text, or anything that is no part in
-    place of one. None, lists and truth values may take any other's place.
+    This is text instead of a number, a number instead of text, or a non-part instead of
+    a part. None and lists may replace any value.
 
     Args:
         cfg (Config): The config before the options are merged.

@@ -1,4 +1,4 @@
-"""Figures of a test by what the annotations say of its patients, images and lesions."""
+"""Results of a test by subgroups of patients, images and lesions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,13 +21,13 @@ Edges = tuple[float, ...]
 
 
 class Column(NamedTuple):
-    """What groups samples.
+    """A column of the annotations that groups samples.
 
     Args:
-        name (str): Of ``images[]``, or with 'lesion.' of ``annotations[]``, or
+        name (str): Field of ``images[]``, or with 'lesion.' of ``annotations[]``, or
             'lesion_size_mm'.
-        edges (tuple[float]): Ascending, between groups of numbers; none for values as
-            they are.
+        edges (tuple[float]): Ascending limits between groups of numbers; empty to group
+            by value.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Column(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> 'Column':
-        """Read such as 'density' or 'age=50,60,70'.
+        """Parse a column such as 'density' or 'age=50,60,70'.
 
         Raises:
-            ValueError: If the edges are no ascending numbers.
+            ValueError: If the edges are not ascending numbers.
         """
         name, equals, written = text.partition('=')
         try:
@@ -58,7 +58,7 @@ class Column(NamedTuple):
 
     @property
     def groups(self) -> list[str]:
-        """list[str]: Names of the groups that the edges make."""
+        """list[str]: Names of the groups that the edges define."""
         if not self.edges:
             return []
         inner = [f'{a:g} to {b:g}' for a, b in zip(self.edges, self.edges[1:])]
@@ -68,10 +68,10 @@ class Column(NamedTuple):
         """Return the group of a sample.
 
         Args:
-            values (Sequence): Of its images, ``None`` for unknown.
+            values (Sequence): Values of its images, ``None`` if unknown.
 
         Raises:
-            ValueError: If edges are to part what is no number.
+            ValueError: If there are edges and a value is not a number.
         """
         found = set()
         for value in values:
@@ -88,7 +88,7 @@ class Column(NamedTuple):
 
 
 class Annotations:
-    """What a file of annotations says of images and their lesions.
+    """Annotations of images and their lesions, by column.
 
     Args:
         path (str | Path): A COCO-exam JSON.
@@ -106,7 +106,7 @@ class Annotations:
         self.lesion_columns = {key for each in data['annotations'] for key in each}
 
     def of_lesions(self, column: Column) -> bool:
-        """Tell whether a column is of lesions.
+        """Return whether a column describes lesions.
 
         Raises:
             ConfigError: If there is no such column.
@@ -127,10 +127,11 @@ class Annotations:
         )
 
     def values(self, column: Column, images: Sequence[str]) -> list[Any]:
-        """Return what a column says of the images of a sample.
+        """Return a column's values for the images of a sample.
 
         Args:
-            column (Column): Of lesions: what it says of the largest one.
+            column (Column): The column; for lesions, the value of the largest one is
+                used.
             images (Sequence[str]): Their ids.
         """
         if not self.of_lesions(column):
@@ -166,27 +167,28 @@ def subgroups(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> dict[str, list[dict]]:
-    """Return the table of each column.
+    """Return a table for each column.
 
     Args:
-        result (str | Path): A file of ``ROCMetric`` or ``FROCMetric``; of the latter
-            images count, by their highest score.
+        result (str | Path): A file of ``ROCMetric`` or ``FROCMetric``; with the latter,
+            samples are images scored by their highest detection.
         annotations (str | Path): The file that was tested.
-        columns (Sequence[Column]): What groups samples. One of lesions groups the
-            positives, each held against all negatives.
-        threshold (float, optional): Of samples. Defaults to ``None``.
-        calibration (Calibration, optional): In its place: exams count, at its
-            threshold. Defaults to ``None``.
-        n_bootstrap (int), seed (int): Of the intervals over patients. Default to 1000
-            and 0.
+        columns (Sequence[Column]): Columns to group by. A lesion column groups the
+            positives; each group is compared with all negatives.
+        threshold (float, optional): Threshold on the scores of samples. Defaults to
+            ``None``.
+        calibration (Calibration, optional): Use exams at the calibration's threshold
+            instead. Defaults to ``None``.
+        n_bootstrap (int), seed (int): Bootstrap draws of patients for the intervals,
+            and their seed. Default to 1000 and 0.
 
     Returns:
-        dict[str, list[dict]]: Of
-        :func:`~mammo_plugins.evaluation.functional.subgroup_table`, by column.
+        dict[str, list[dict]]: Results of
+            :func:`~mammo_plugins.evaluation.functional.subgroup_table`, by column.
 
     Raises:
-        FileNotFoundError, JsonError, AnnotationError, ConfigError: If a file is not
-            what it should be, they do not belong together, or there is no such column.
+        FileNotFoundError, JsonError, AnnotationError, ConfigError: If a file is
+            invalid, the files do not belong together, or a column does not exist.
     """
     known = Annotations(annotations)
     labels, scores, patients, images = _samples(result, known, calibration)

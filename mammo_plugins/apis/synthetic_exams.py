@@ -1,4 +1,4 @@
-"""A data set of synthetic malignant breasts."""
+"""Creating a data set of synthetic malignant breasts."""
 
 from collections import Counter
 from pathlib import Path
@@ -23,16 +23,16 @@ from .trained_model import loading_steps
 
 
 def loaded_breasts(cfg: Config, pipeline: Pipeline | None = None) -> ExamDataset:
-    """Build the breasts that a config trains on, without their augmentation.
+    """Build the training breasts of a config, without augmentation.
 
     Args:
-        cfg (Config): Its training set is an :class:`ExamDataset` of breasts with
-            ``labels``, or wraps one.
+        cfg (Config): Config whose training set is an :class:`ExamDataset` of breasts
+            with ``labels``, or wraps one.
         pipeline (list | dict, optional): Steps in order or by name. Defaults to
-            ``None``: images are loaded as in the config, and no more.
+            ``None``: only load images as in the config.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If the training set is another one.
     """
     (_, settings), *others = innermost_datasets(
         'train_dataloader.dataset', cfg.train_dataloader.dataset
@@ -55,12 +55,13 @@ def synthesis_stages(
     """Return the rows of table 2 of the DIVF-Net paper by name.
 
     Args:
-        saliency (SaliencyMaps): Where to paste.
-        beta (float): Of Fourier adaptation.
-        soft_mask (dict): As in :class:`SynthesizeMalignancy`, of the rows that have
+        saliency (SaliencyMaps): Maps that determine where to paste.
+        beta (float): ``beta`` of Fourier adaptation.
+        soft_mask (dict): As in :class:`SynthesizeMalignancy`, for the rows that use
             one. Defaults to its defaults.
-        **settings: Of all rows, as there. With ``adapt='benign'`` there is no
-            '+ Fourier', of which nothing would show.
+        ***settings: Settings of all rows, as in :class:`SynthesizeMalignancy`. With
+            ``adapt='benign'`` the row '+ Fourier' is omitted, as it would show no
+            effect.
     """
     stages = {
         'CutMix': dict(fourier_beta=None, soft_mask=None),
@@ -77,15 +78,15 @@ def synthesis_stages(
 
 
 class SyntheticExams(SyntheticSet):
-    """Write breasts that :class:`SynthesizeMalignancy` makes, with provenance.
+    """Writes breasts of :class:`SynthesizeMalignancy`, with provenance.
 
     Args:
         dataset (ExamDataset): The training set, loaded but not packed.
-        transform (SynthesizeMalignancy): Makes them.
+        transform (SynthesizeMalignancy): Transform that creates the breasts.
         out (str | Path): Data root of the new set: ``images/`` and
             ``annotations/train.json``.
-        seed (int): Of the choice of breasts and of all that is drawn. The same seed
-            gives the same pixels. Defaults to 0.
+        seed (int): Seed of the choice of breasts and of all random choices. The same
+            seed gives the same pixels. Defaults to 0.
         made_with (dict, optional): As in :class:`SyntheticSet`.
     """
 
@@ -103,21 +104,20 @@ class SyntheticExams(SyntheticSet):
             [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
         )
         self.donors = transform.donors(dataset)
-        self._made: list[dict[str, dict]] = []  # what was pasted, a breast each
+        self._made: list[dict[str, dict]] = []  # pasted lesions, one entry per breast
 
     @property
     def balancing(self) -> int:
-        """int: How many make both classes equally frequent."""
+        """int: Number of breasts that balances the classes."""
         return max(0, int((self.labels == 0).sum() - (self.labels == 1).sum()))
 
     def cases(self, count: int) -> list[tuple[int, int, int]]:
-        """Choose benign breast, malignant breast and seed of each case.
+        """Choose the benign breast, malignant breast and seed of each case.
 
-        Benign breasts are taken in turn, in random order, so that none comes
-        twice before all have come.
+        Benign breasts are used in random order, each once before any is repeated.
 
         Args:
-            count (int): How many.
+            count (int): Number of cases.
         """
         rng = np.random.default_rng(self.seed)
         benign = np.flatnonzero(self.labels == 0)
@@ -131,10 +131,10 @@ class SyntheticExams(SyntheticSet):
         ]
 
     def panels(self, count: int, others: dict[str, SynthesizeMalignancy]) -> list[list]:
-        """Show cases as in figure 4 of the paper, a row a view.
+        """Show cases as in figure 4 of the paper, one row per view.
 
         Args:
-            count (int): How many breasts to try.
+            count (int): Number of breasts to try.
             others (dict[str, SynthesizeMalignancy]): Stages to show, by title.
 
         Returns:
@@ -177,14 +177,14 @@ class SyntheticExams(SyntheticSet):
         """Write the data set; the annotation file last.
 
         Args:
-            count (int): How many breasts to try.
+            count (int): Number of breasts to try.
 
         Raises:
             AnnotationError: If nothing could be pasted.
 
         Returns:
-            Counter: 'breasts', 'views', and 'without a place' where a lesion was
-            larger than the breast or the breast had no saliency.
+            Counter: 'breasts', 'views', and 'without a place' if a lesion was larger
+                than the breast or the breast had no saliency.
         """
         images: list[dict] = []
         annotations: list[dict] = []
@@ -221,7 +221,7 @@ class SyntheticExams(SyntheticSet):
         return counts
 
     def summary(self) -> str:
-        """Say how lesions of the breasts written were paired and placed."""
+        """Describe how the lesions of the written breasts were paired and placed."""
         paired = Counter(next(iter(breast.values()))['paired'] for breast in self._made)
         pairs = [breast for breast in self._made if len(breast) == 2]
         together = sum(
@@ -264,7 +264,7 @@ class SyntheticExams(SyntheticSet):
         return image
 
     def _pasted(self, view: dict) -> dict:
-        """Return what was pasted into a view, in pixels of its file."""
+        """Return the lesions pasted into a view, in pixels of its file."""
         lesion = view['instances'][-1]
         inverse = CanonicalFrame.from_dict(view['canonical_frame']).inverse
         return dict(

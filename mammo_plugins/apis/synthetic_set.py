@@ -1,4 +1,4 @@
-"""A data set of images made from those of another, with provenance."""
+"""A data set of images created from another data set, with provenance."""
 
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,16 @@ class SyntheticSet:
     """Writes ``images/`` and ``annotations/train.json``, the annotation file last.
 
     Args:
-        dataset (ExamDataset): The training set that images are made from.
-        out (str | Path, optional): Data root of the new set; ``None`` if nothing is
-            to be written.
-        seed (int): Of all that is drawn. The same seed gives the same pixels.
+        dataset (ExamDataset): The training set that images are created from.
+        out (str | Path, optional): Data root of the new set; ``None`` to write nothing.
+        seed (int): Seed of all random choices. The same seed gives the same pixels.
             Defaults to 0.
-        made_with (dict[str, Path], optional): Files that the pixels hang on too, by
-            what they are, such as 'checkpoint'; ``images[].synthetic`` has their
-            SHA-256, as ``checkpoint_sha256``. Defaults to ``None``.
+        made_with (dict[str, Path], optional): Further files that the pixels depend on,
+            by kind, such as 'checkpoint'; ``images[].synthetic`` records their SHA-256,
+            such as ``checkpoint_sha256``. Defaults to ``None``.
 
     Raises:
-        ConfigError: If the folder holds another data set.
+        ConfigError: If the folder contains another data set.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class SyntheticSet:
             self._check_out()
 
     def _check_out(self) -> None:
-        """Leave alone what is not of this class's making."""
+        """Refuse a folder with a data set not written by this class."""
         ann_file = self.out / 'annotations/train.json'
         if not ann_file.is_file():
             return
@@ -96,7 +95,7 @@ class SyntheticSet:
             dict: The entry of the new view, without ``id``.
         """
         name = f'images/{exam}/{record["laterality"]}_{record["view"]}.tif'
-        # floats state their range, which 16-bit pictures do not
+        # floats state their range, unlike 16-bit pictures
         pixels = np.rint(pixels * _LEVELS).astype(np.float32) / _LEVELS
         with atomic_path(self.out / name) as temporary:
             tifffile.imwrite(
@@ -111,12 +110,12 @@ class SyntheticSet:
 
         Args:
             image (dict): Its entry, with ``id``.
-            original (int): ``id`` of the view it was made from, whose own
+            original (int): ``id`` of the view it was created from, whose own
                 annotations it keeps.
-            pasted (list[dict]): What was added: ``name`` of the class, ``bbox``
+            pasted (list[dict]): Added lesions: ``name`` of the class, ``bbox``
                 (x1, y1, x2, y2) in pixels of the file, ``birads`` and ``pathology``,
                 and if known ``segmentation``, an RLE.
-            before (int): Annotations written so far.
+            before (int): Number of annotations written so far.
         """
         found = [dict(annotation) for annotation in self._annotations[original]]
         for annotation in found:
@@ -150,7 +149,7 @@ class SyntheticSet:
         Args:
             images (list[dict]): All entries.
             annotations (list[dict]): All annotations.
-            description (str): What the images are.
+            description (str): Description of the images.
         """
         write_json(
             self.out / 'annotations/train.json',

@@ -1,4 +1,4 @@
-"""Labels and scores of the samples of a test, from the file of a metric."""
+"""Labels and scores of tested samples, read from the file of a metric."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +10,13 @@ WRITTEN = 'expected a file that mammo test wrote to work_dirs/<config>/test'
 
 
 class TestedSample(NamedTuple):
-    """What was scored: a view, a breast, a pair, an exam or a patch.
+    """A scored sample: a view, a breast, a pair, an exam or a patch.
 
     Args:
         label (int): 0 or 1.
         score (float): Higher means positive.
-        patient, exam (int): Numbers of the file alone; the exam is ``None`` where the
-            test did not tell it.
+        patient, exam (int): Numbers valid only within the file; the exam is ``None`` if
+            the test did not record it.
         images (tuple[str]): Ids of its views in the annotations.
     """
 
@@ -26,23 +26,23 @@ class TestedSample(NamedTuple):
     exam: int | None
     images: tuple[str, ...]
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # not a test for pytest
 
 
 def read_samples(
     summary: dict[str, Any], path: str | Path
 ) -> list[TestedSample] | None:
-    """Return the samples of a test that are labelled.
+    """Return the labelled samples of a test.
 
     Args:
-        summary (dict): What a file of ``ROCMetric`` or ``FROCMetric`` holds.
-        path (str | Path): The file, for errors.
+        summary (dict): Content of a file of ``ROCMetric`` or ``FROCMetric``.
+        path (str | Path): The file, for error messages.
 
     Returns:
         list[TestedSample] or None: ``None`` if the file has no ``samples``.
 
     Raises:
-        JsonError: If they are not as these write them.
+        JsonError: If they are not in the format of these metrics.
     """
     columns = summary.get('samples')
     if columns is None:

@@ -1,4 +1,4 @@
-"""A trained model and what its config says of loading images."""
+"""A trained model and its config's settings for loading images."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,19 +18,19 @@ from .ensembles import loaded_model, together, trained_flips
 
 
 def loading_steps(pipeline: Any) -> Iterator[dict]:
-    """Return every LoadMammogram of a pipeline, also inside other transforms.
+    """Return every LoadMammogram of a pipeline, including nested ones.
 
     Args:
-        pipeline (list | dict): Of a config.
+        pipeline (list | dict): Pipeline of a config.
     """
     return (step for step in every_step(pipeline) if type_name(step) == 'LoadMammogram')
 
 
 def without_step(pipeline: Any, name: str) -> Any:
-    """Return a pipeline without the steps of a type, also inside other transforms.
+    """Return a pipeline without the steps of a type, including nested ones.
 
     Args:
-        pipeline (list | dict): Of a config.
+        pipeline (list | dict): Pipeline of a config.
         name (str): The type, without its scope.
     """
     if is_named(pipeline):
@@ -45,7 +45,7 @@ def without_step(pipeline: Any, name: str) -> Any:
             if type_name(value) != name
         )
     if isinstance(pipeline, (list, tuple)):
-        # a tuple stays one, such as the scale of Resize
+        # tuples are kept, such as the scale of Resize
         return type(pipeline)(
             without_step(step, name) for step in pipeline if type_name(step) != name
         )
@@ -56,14 +56,14 @@ class TrainedModel:
     """A model with its weights, ready to predict.
 
     Args:
-        config (str | Path | Config): The config the model was trained with.
+        config (str | Path | Config): The config used to train the model.
         checkpoint (str | Path): Its checkpoint.
         device (str, optional): Defaults to ``None``, a GPU if there is one.
-        trust_checkpoint (bool): Whether to load a checkpoint that holds more than
-            weights and plain data, which runs code from it. Defaults to False.
-        ensemble (Sequence[str | Path]): Further checkpoints of the config, whose models
-            predict together with it. Defaults to none.
-        tta (str, optional): 'flip' for predictions of flipped images, too, see
+        trust_checkpoint (bool): Whether to load a checkpoint that contains more than
+            weights and plain data; this runs code from it. Defaults to False.
+        ensemble (Sequence[str | Path]): Further checkpoints of the same config that
+            form an ensemble with it. Defaults to none.
+        tta (str, optional): 'flip' to predict flipped images, too, see
             :func:`~.ensembles.trained_flips`. Defaults to ``None``.
         precision (str): As in :func:`~mammo_plugins.apis.acceleration.predict_in`.
             Defaults to 'fp32'.
@@ -71,18 +71,18 @@ class TrainedModel:
     Attributes:
         config (Config), checkpoint (Path), ensemble (list[Path]), scope (str),
         device (str), model (nn.Module).
-        precision (str): What it predicts in, 'bf16', 'fp16' or 'fp32'.
-        trained_pixel_size (float, optional): Of the network's input in training, in mm,
-            where the checkpoint tells it.
-        loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
-            in that of training where the config has no test.
+        precision (str): Number format of predictions, 'bf16', 'fp16' or 'fp32'.
+        trained_pixel_size (float, optional): Pixel size of the network's input in
+            training, in mm, if the checkpoint records it.
+        loading_options (dict): Arguments of LoadMammogram in the test pipeline, or in
+            the training pipeline if the config has no test.
 
     Raises:
-        CheckpointError: If a checkpoint is unsafe, or not of this model or of the
-            classes of the data.
-        AnnotationError: If the data and the model's heads have other classes.
-        ConfigError: If that pipeline has no ``LoadMammogram``, or ``tta`` means nothing
-            to the model, or the number format is not possible there.
+        CheckpointError: If a checkpoint is unsafe, or belongs to another model or other
+            classes.
+        AnnotationError: If the data and the model's heads have different classes.
+        ConfigError: If that pipeline has no ``LoadMammogram``, the model does not
+            support ``tta``, or the device does not support the number format.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class TrainedModel:
 
     @property
     def checkpoints(self) -> list[Path]:
-        """list[Path]: Of all models that take part."""
+        """list[Path]: Checkpoints of all models in the ensemble."""
         return [self.checkpoint, *self.ensemble]
 
 
@@ -138,7 +138,7 @@ def trained_model_of(
     device: str | None = None,
     trust_checkpoint: bool = False,
 ) -> TrainedModel:
-    """Load a model for a command that works with one kind of model only.
+    """Load a model for a command that works with only one kind of model.
 
     Args:
         kind (str): Type of the model, without its scope.
@@ -146,7 +146,7 @@ def trained_model_of(
 
     Raises:
         ConfigError: If the model is of another kind, or no checkpoint is given.
-        CheckpointError: If there is no such file; and as in :class:`TrainedModel`.
+        CheckpointError: If the file does not exist; and as in :class:`TrainedModel`.
     """
     if checkpoint is None:
         raise ConfigError(f'{config.filename}: give the checkpoint of its training too')

@@ -1,4 +1,4 @@
-"""What a training step costs, by number format and with compiled kernels."""
+"""Cost of a training step, by number format and with compiled kernels."""
 
 import copy
 import gc
@@ -37,13 +37,13 @@ WARM_UP = 3
 
 
 class Way(NamedTuple):
-    """One way to train.
+    """A training variant.
 
     Attributes:
-        name (str): For the table.
-        precision (str, optional): As in :func:`accelerate`; ``None`` is MMEngine's plain
-            float32 training.
-        settings (dict): Of ``acceleration``.
+        name (str): Name in the table.
+        precision (str, optional): As in :func:`accelerate`; ``None`` is MMEngine's
+            plain float32 training.
+        settings (dict): Settings of ``acceleration``.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Way(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What was measured of one way.
+    """Measurements of one variant.
 
     Attributes:
-        seconds (float): Median of a step.
-        first (float): Of the first step, in which kernels are chosen and compiled.
+        seconds (float): Median time of a step.
+        first (float): Time of the first step, in which kernels are chosen and compiled.
         memory (int): Most bytes that PyTorch reserved on the GPU; 0 on a CPU.
-        losses (list[float]): Of the steps.
+        losses (list[float]): Losses of the steps.
     """
 
     seconds: float
@@ -68,7 +68,7 @@ class Step(NamedTuple):
 
 
 def ways(precisions: Sequence[str], compile: bool) -> list[Way]:
-    """Return MMEngine's plain float32 and the given precisions, compiled too."""
+    """Return MMEngine's plain float32 and the given precisions, also compiled."""
     made = [Way('fp32, plain', None, {})]
     made += [Way(each, each, {}) for each in precisions]
     if compile:
@@ -79,7 +79,7 @@ def ways(precisions: Sequence[str], compile: bool) -> list[Way]:
 
 
 def roles_of(model: nn.Module) -> tuple[str, ...]:
-    """Return which views a sample of a detector has, empty for a single one."""
+    """Return the views in a sample of a detector, empty for a single-view one."""
     if isinstance(model, StagedModel):
         return ROLES
     auxiliary = getattr(model, 'auxiliary', None)
@@ -92,10 +92,10 @@ def made_batch(
     """Return a batch of noise with two masses on each image.
 
     Args:
-        roles (Sequence[str]): Of :func:`roles_of`.
+        roles (Sequence[str]): Roles from :func:`roles_of`.
         size (Sequence[int]): (H, W) of the images.
-        number (int): Samples.
-        seed (int): Of pixels and masses. Defaults to 0.
+        number (int): Number of samples.
+        seed (int): Seed of pixels and masses. Defaults to 0.
     """
     samples = []
     while len(samples) < number:
@@ -133,7 +133,7 @@ def build_in_training(cfg: Config, device: str, stage: str | None = None) -> nn.
     """Return a detector with random weights, ready to train.
 
     Raises:
-        ConfigError: If it is none, or not trained in this stage.
+        ConfigError: If the model is not a detector, or not trained in this stage.
     """
     torch.manual_seed(0)
     model = build(copy.deepcopy(cfg), device)
@@ -155,7 +155,7 @@ def build_in_training(cfg: Config, device: str, stage: str | None = None) -> nn.
 
 
 def count_operations(model: nn.Module, batch: dict) -> float:
-    """Return the floating-point operations of a step, of products alone."""
+    """Return the floating-point operations of a step, counting only products."""
     with FlopCounterMode(display=False) as counter:
         losses, _ = model.parse_losses(
             model(**model.data_preprocessor(copy.deepcopy(batch), True), mode='loss')
@@ -178,19 +178,20 @@ def measure(
     lr_factor: float = 1e-3,
     alone: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Step:
-    """Train on batches in turn, as ``mammo train`` does, and time the steps.
+    """Train on batches in turn, like ``mammo train``, and time the steps.
 
     Args:
-        cfg (Config): Of the model and its optimiser.
-        way (Way): How to train.
-        batches (Sequence[dict]): A step each; the first three warm up.
+        cfg (Config): Config of the model and its optimiser.
+        way (Way): Training variant.
+        batches (Sequence[dict]): One batch per step; the first three are warm-up.
         device (str): Such as 'cuda'.
-        stage (str, optional): Of a model that is trained in stages.
-        lr_factor (float): Of the config's learning rate. Defaults to 0.001, as a warm-up
-            begins: random weights under frozen statistics diverge at the full one.
-        alone (callable): Returns what is entered while the machine is to do nothing
-            else: all the time, or after the first step where that compiles. Defaults to
-            ``nullcontext``.
+        stage (str, optional): Stage of a model that is trained in stages.
+        lr_factor (float): Factor on the config's learning rate. Defaults to 0.001, as
+            at the start of a warm-up: random weights with frozen statistics diverge at
+            the full rate.
+        alone (callable): Returns a context that is entered while the machine must do
+            nothing else: from the start, or after the first step if that one compiles.
+            Defaults to ``nullcontext``.
     """
     cfg = copy.deepcopy(cfg)
     if way.precision is not None:
@@ -240,7 +241,7 @@ def prepared(
     device: str,
     stage: str | None = None,
 ) -> tuple[list[dict], float]:
-    """Return batches for :func:`measure`, and the operations of a step.
+    """Return batches for :func:`measure`, and the number of operations of a step.
 
     Args:
         cfg, size, number, steps, device, stage: As in :func:`compare`.
@@ -255,7 +256,7 @@ def prepared(
 
 
 def matrix_rate(device: str, size: int = 8192, repeats: int = 10) -> float:
-    """Return operations a second of bfloat16 matrix products."""
+    """Return the operations per second of bfloat16 matrix products."""
     one, other = torch.randn(2, size, size, device=device, dtype=torch.bfloat16)
     for _ in range(3):
         one @ other
@@ -277,22 +278,24 @@ def compare(
     stage: str | None = None,
     show: Callable[[str], None] = print,
 ) -> dict[str, Step | None]:
-    """Measure several ways side by side and print a table.
+    """Measure several variants and print a table.
 
-    A way that fails, for want of memory for example, is told and the others go on.
+    A variant that fails, for example for lack of memory, is reported and the others
+    continue.
 
     Args:
-        cfg (Config): Of a detector.
+        cfg (Config): Config of a detector.
         size (Sequence[int]): (H, W) of the images.
-        number (int): Samples a step.
-        steps (int): To measure, after :data:`WARM_UP`.
+        number (int): Samples per step.
+        steps (int): Steps to measure, after :data:`WARM_UP`.
         device (str): Such as 'cuda'.
-        made (Sequence[Way]): Of :func:`ways`; others are compared with the first.
-        stage (str, optional): Of a model that is trained in stages.
-        show (callable): Takes lines. Defaults to ``print``.
+        made (Sequence[Way]): Variants from :func:`ways`; the others are compared with
+            the first.
+        stage (str, optional): Stage of a model that is trained in stages.
+        show (callable): Called with each line. Defaults to ``print``.
 
     Returns:
-        dict[str, Step]: By name of the way, ``None`` where it failed.
+        dict[str, Step]: Measurements by variant name, ``None`` for failed ones.
     """
     batches, operations = prepared(cfg, size, number, steps, device, stage)
     on_gpu = device.startswith('cuda')
@@ -313,7 +316,7 @@ def compare(
     for way in made:
         try:
             step = measure(cfg, way, batches, device, stage)
-        except (RuntimeError, AssertionError, TypeError) as error:  # also of memory
+        except (RuntimeError, AssertionError, TypeError) as error:  # also out of memory
             results[way.name] = None
             show(f'  {way.name:16s} failed: {str(error).splitlines()[0][:90]}')
         else:
@@ -335,5 +338,5 @@ def compare(
 
 
 def difference(step: Step, other: Step) -> float:
-    """Return the difference of two ways' mean losses, as a share of the other's."""
+    """Return the relative difference of two variants' mean losses."""
     return float(np.mean(step.losses) / np.mean(other.losses) - 1)

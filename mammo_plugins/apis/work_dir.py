@@ -1,4 +1,4 @@
-"""What a run finds in its work dir: gone on with, replaced or left alone, and said."""
+"""Earlier output in a work dir: resumed, replaced or kept, and reported."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ def counted(names: Sequence[str], what: str) -> str:
     """Return such as '4 files (a, b, c and 1 more)'.
 
     Args:
-        names (Sequence[str]): Of what there is.
-        what (str): What to call one of them.
+        names (Sequence[str]): Names of the items.
+        what (str): Noun for one item.
     """
     more = f' and {len(names) - 3} more' if len(names) > 3 else ''
     return (
@@ -32,21 +32,21 @@ def counted(names: Sequence[str], what: str) -> str:
 
 
 def begin_training(cfg: Config, resume: str | None) -> None:
-    """Set what a training begins with, by its options and its work dir.
+    """Set how a training starts, from its options and its work dir.
 
     Args:
-        cfg (Config): Of the run; ``resume`` and ``load_from`` are set.
-        resume (str, optional): ``--resume``: a checkpoint, or 'auto' for the latest of
-            the work dir, if there is one.
+        cfg (Config): Config of the run; ``resume`` and ``load_from`` are set.
+        resume (str, optional): ``--resume``: a checkpoint, or 'auto' for the latest one
+            in the work dir, if any.
 
     Raises:
-        ConfigError: If the work dir holds checkpoints of another training.
+        ConfigError: If the work dir contains checkpoints of another training.
     """
     folder = Path(cfg.work_dir)
     if resume is None and cfg.get('resume') and not cfg.get('load_from'):
         resume = 'auto'
     if resume == 'auto':
-        # a first start, of the config's load_from, until there is a checkpoint
+        # start from the config's load_from until there is a checkpoint
         hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
         latest = latest_checkpoint(folder, hook.get('out_dir'))
         cfg.resume = latest is not None
@@ -76,12 +76,12 @@ def begin_training(cfg: Config, resume: str | None) -> None:
 def tested(
     cfg: Config, checkpoint: str, ensemble: Sequence[str] = (), tta: str | None = None
 ) -> Iterator[None]:
-    """Say whose results a test replaces, and note whose its own are.
+    """Report which results a test replaces, and record the model of the new ones.
 
     Args:
-        cfg (Config): Of the run.
-        checkpoint (str): What is tested.
-        ensemble (Sequence[str]), tta (str, optional): With what, as in
+        cfg (Config): Config of the run.
+        checkpoint (str): The tested checkpoint.
+        ensemble (Sequence[str]), tta (str, optional): As in
             :class:`~.trained_model.TrainedModel`.
     """
     folder, note = Path(cfg.work_dir) / 'test', Path(cfg.work_dir) / _TESTED
@@ -112,7 +112,7 @@ def tested(
 
 
 def ensemble_names(ensemble: Sequence[str], tta: str | None) -> dict[str, Any]:
-    """Return what results tell of an ensemble; nothing of one model alone.
+    """Return the description of an ensemble in results; empty for a single model.
 
     Args:
         ensemble (Sequence[str]), tta (str, optional): As in
@@ -123,7 +123,7 @@ def ensemble_names(ensemble: Sequence[str], tta: str | None) -> dict[str, Any]:
 
 
 def _told_by(note: Path) -> str:
-    """Return whose results an earlier test left, '' if its note does not say."""
+    """Return the model of an earlier test's results, '' if it was not recorded."""
     try:
         earlier = read_json(note)
         return f' of {one_line(earlier["checkpoint"])} by {one_line(earlier["config"])}'
@@ -145,7 +145,7 @@ def _configs(folder: Path) -> str:
 
 
 def _is_first() -> bool:
-    """Tell whether this is the process that speaks, before there is a group too."""
+    """Return whether this process should print, even before a group exists."""
     return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
 

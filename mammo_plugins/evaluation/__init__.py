@@ -1,4 +1,4 @@
 """Evaluation protocols: functions on arrays and the registered metrics.
 
-``functional`` is numpy alone; ``metrics`` wraps it for MMEngine's evaluator.
+``functional`` needs only numpy; ``metrics`` wraps it for MMEngine's evaluator.
 """

@@ -1,4 +1,4 @@
-"""Detections as results of COCO, for pycocotools and all that reads them."""
+"""Detections as COCO results, for pycocotools and other readers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from .prediction_file import ExportError
 def coco_results(
     exams: Iterable[dict[str, Any]], annotation_file: str | Path
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Return detections as COCO results of the images of an annotation file.
+    """Return detections as COCO results for the images of an annotation file.
 
-    A view is the image whose ``file_name`` or ``source`` ends as its ``file`` does, or
-    the other way round, by whole names of folders.
+    A view is matched to the image whose ``file_name`` or ``source`` is a suffix of its
+    ``file``, or vice versa, comparing whole path components.
 
     Args:
         exams (Iterable[dict]): Entries of the predictions.
@@ -25,12 +25,12 @@ def coco_results(
 
     Returns:
         tuple: Results, each with ``image_id``, ``category_id``, ``bbox`` as (x, y,
-        width, height) in pixels of the file, and ``score``; and the views left out, as
+        width, height) in pixels of the file, and ``score``; and the skipped views, as
         (file, reason).
 
     Raises:
-        ExportError: If the file is no annotation file, lacks a category that was
-            detected, or no view has detections.
+        ExportError: If the file is not an annotation file, lacks a detected category,
+            or no view has detections.
     """
     content = read_json(annotation_file)
     name = one_line(annotation_file)
@@ -73,7 +73,7 @@ def coco_results(
                     dict(
                         image_id=image['id'],
                         category_id=categories[detection['category']],
-                        # of what two decimals leave no more is true
+                        # boxes have two decimals, so more would be meaningless
                         bbox=[x1, y1, round(x2 - x1, 2), round(y2 - y1, 2)],
                         score=detection['score'],
                     )
@@ -87,7 +87,7 @@ def coco_results(
 
 
 class _Finder:
-    """Finds the image of a view by the ends of names."""
+    """Finds the image of a view by path suffixes."""
 
     def __init__(self, images: list[dict[str, Any]]) -> None:
         self._by_last: dict[str, list[tuple[tuple[str, ...], dict]]] = defaultdict(list)
@@ -98,14 +98,14 @@ class _Finder:
                     self._by_last[parts[-1]].append((parts, image))
 
     def __call__(self, view: dict[str, Any]) -> dict[str, Any] | str:
-        """Return the image of a view, or why there is none."""
+        """Return the image of a view, or the reason why there is none."""
         parts = PurePosixPath(view['file']).parts
         named = [
             (min(len(names), len(parts)), image)
             for names, image in self._by_last.get(parts[-1], ())
             if _same_end(names, parts)
         ]
-        # a name with its folders says more than one without
+        # a path with folders is more specific than a bare name
         longest = max((length for length, _ in named), default=0)
         found = {image['id']: image for length, image in named if length == longest}
         if not found:

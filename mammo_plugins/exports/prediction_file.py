@@ -1,4 +1,4 @@
-"""Reading predictions of inference, and finding the files that they are of."""
+"""Reading predictions of inference, and finding their image files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,28 +13,28 @@ _NAMES = ('predictions.json', 'predictions.jsonl')
 
 
 class ExportError(ValueError):
-    """Results that cannot be brought into another form; the message is for users."""
+    """Results that cannot be converted; the message is for users."""
 
 
 class PredictionFile:
-    """What inference wrote: ``predictions.json``, or the lines of ``predictions.jsonl``.
+    """Output of inference: ``predictions.json``, or the lines of ``predictions.jsonl``.
 
-    Lines are read one at a time, as often as exams are asked for, so that an archive
-    needs no memory.
+    Lines are read one at a time, each time exams are requested, so large archives need
+    little memory.
 
     Args:
-        path (str | Path): The file, or the folder that it lies in.
+        path (str | Path): The file, or its folder.
 
     Attributes:
         path (Path): The file.
-        info (dict): What the run is.
-        notes (list[str]): What concerns all files; lines have none.
-        damaged (int): Lines passed over, cut short or of another run.
+        info (dict): Description of the run.
+        notes (list[str]): Notes on all files; empty for lines.
+        damaged (int): Number of skipped lines, incomplete or of another run.
 
     Raises:
-        FileNotFoundError: If there is none.
-        JsonError: If it is no JSON.
-        ExportError: If it holds something else.
+        FileNotFoundError: If the file does not exist.
+        JsonError: If it is not JSON.
+        ExportError: If it has other content.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -63,7 +63,7 @@ class PredictionFile:
         self.notes = [str(note) for note in whole.get('notes', [])]
 
     def _last_lines(self) -> dict[str, int]:
-        """Return the number of the line that holds for each exam; the later of two."""
+        """Return the number of each exam's valid line, the later if there are two."""
         lines, last = JsonLines(self.path), {}
         info, strange = None, 0
         for number, line in enumerate(lines):
@@ -94,7 +94,7 @@ class PredictionFile:
         """Yield the entries of exams.
 
         Raises:
-            ExportError: If one is not as inference writes them.
+            ExportError: If one is not in the format of inference.
         """
         exams = (
             (line['exam'] for line in self._lines())
@@ -111,9 +111,10 @@ class PredictionFile:
             yield exam
 
     def skipped(self) -> Iterator[dict[str, str]]:
-        """Yield the entries, ``file`` and ``reason``, of files that were not used.
+        """Yield the entries, ``file`` and ``reason``, of unused files.
 
-        Lines have those of exams alone; files of no exam are in ``predictions.json``.
+        Lines only list those of exams; files without an exam are in
+        ``predictions.json``.
         """
         if self._whole is not None:
             yield from self._whole.get('skipped', [])
@@ -142,7 +143,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    # it becomes a part of names of files
+    # it becomes part of file names
     return _is_text(value) and value.replace('-', '').isalnum()
 
 
@@ -191,7 +192,7 @@ _MASS: dict[str, Callable[[Any], bool]] = dict(bbox=_is_box, outline=_is_outline
 
 
 def _wrong(exam: Any) -> str | None:
-    """Return which field of an exam's entry is not what is read of it."""
+    """Return the field of an exam's entry that is not in the expected format."""
     if not isinstance(exam, dict) or not _is_text(exam.get('exam_id')):
         return 'exam_id: expected a text'
     if not _is_name(exam['exam_id']):
@@ -234,7 +235,7 @@ def _listed(
 
 
 def view_name(view: dict[str, Any]) -> str:
-    """Return what a view is called within its exam: 'LCC', 'LCC CEM-RC'.
+    """Return the name of a view within its exam: 'LCC', 'LCC CEM-RC'.
 
     Args:
         view (dict): Its entry in the predictions.
@@ -245,15 +246,15 @@ def view_name(view: dict[str, Any]) -> str:
 
 
 def image_of(view: dict[str, Any], root: str | Path) -> Path:
-    """Return the file that a view's entry is of.
+    """Return the image file of a view's entry.
 
     Args:
-        view (dict): Of the predictions.
-        root (str | Path): The PATH that inference was given; of several the folder that
-            they have in common.
+        view (dict): Its entry in the predictions.
+        root (str | Path): The PATH given to inference; if there were several, their
+            common folder.
 
     Raises:
-        ExportError: If it is not there, or its name leads out of the folder.
+        ExportError: If it is missing, or its name leads out of the folder.
     """
     name = PurePosixPath(view['file'])
     if name.is_absolute() or '..' in name.parts:

@@ -58,9 +58,9 @@ def rows(exams: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         exams (Iterable[dict]): Entries of the predictions.
 
     Yields:
-        dict: By names of :data:`COLUMNS`, those that are known. ``level`` says what
-        the row is of: 'exam', 'breast', 'pair', 'view' or 'finding'. Every view has a
-        row, with the number of its findings, so that views without any count.
+        dict: Known values by names of :data:`COLUMNS`. ``level`` is the kind of row:
+            'exam', 'breast', 'pair', 'view' or 'finding'. Every view has a row with the
+            number of its findings, so views without findings also count.
     """
     for exam in exams:
         names = dict(exam_id=exam['exam_id'])
@@ -107,7 +107,7 @@ def write_csv(predictions: PredictionFile, path: str | Path) -> Counter:
     """Write predictions as a table, in UTF-8.
 
     Args:
-        predictions (PredictionFile): What to write.
+        predictions (PredictionFile): The predictions to write.
         path (str | Path): The file, written whole or not at all.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Running a model on an archive: by an index, in parts, on several machines."""
+"""Running a model on an archive: from an index, in parts, on several machines."""
 
 from .merging import merge_parts
 from .predicting import Outcome, Pace, outcomes, predict_index

@@ -1,4 +1,4 @@
-"""How fast an archive is read and predicted, beside a plain loop of the same model."""
+"""Speed of reading and predicting an archive, compared with a plain loop."""
 
 import tempfile
 from array import array
@@ -20,8 +20,9 @@ def plain_loop(
 
     Args:
         inferencer (ExamInferencer): The model.
-        index (ExamIndex), places (Sequence[int]): The exams.
-        pace (Pace): Gets the seconds; all the time until an exam is read is waited.
+        index (ExamIndex), places (Sequence[int]): The index and positions of exams in
+            it.
+        pace (Pace): Records the seconds; all the time spent reading counts as waiting.
     """
     entries = []
     with temporary_folder() as folder:
@@ -46,17 +47,17 @@ def compare(
     workers: Sequence[int] = (1, 2),
     turns: int = 3,
 ) -> dict[str, list[Pace]]:
-    """Time a plain loop and processes that read ahead, in turns.
+    """Time a plain loop and processes that read ahead, in alternation.
 
     Args:
         inferencer (ExamInferencer): The model.
-        index (str | Path): Of ``mammo index``.
-        exams (int): How many, from its beginning.
+        index (str | Path): File written by ``mammo index``.
+        exams (int): Number of exams, from the start of the index.
         workers (Sequence[int]): Numbers of processes. Defaults to (1, 2).
-        turns (int): Defaults to 3.
+        turns (int): Number of repetitions. Defaults to 3.
 
     Returns:
-        dict[str, list[Pace]]: A pace a turn, by 'plain loop' and '1 process' and so on.
+        dict[str, list[Pace]]: A pace per turn, by 'plain loop', '1 process' and so on.
 
     Raises:
         RuntimeError: If the results differ.
@@ -83,10 +84,10 @@ def compare(
 
 
 def table(found: dict[str, list[Pace]]) -> str:
-    """Return the medians of turns as a table of Markdown.
+    """Return the medians over turns as a Markdown table.
 
     Args:
-        found (dict[str, list[Pace]]): Of :func:`compare`.
+        found (dict[str, list[Pace]]): Result of :func:`compare`.
     """
     rows = ['| | exams a minute | the model waits |', '|---|---|---|']
     for name, paces in found.items():

@@ -1,4 +1,4 @@
-"""Joining the results of parts."""
+"""Merging the results of parts."""
 
 import os
 import shutil
@@ -15,15 +15,15 @@ from ..inferencers.prediction_writer import JOINED, LINES, figures_of, placed_li
 
 
 class Merged(NamedTuple):
-    """What was joined.
+    """Counts of merged results.
 
     Attributes:
-        exams (int): With a line.
-        duplicates, differing (int): Lines of exams that another part has too, and how
-            many of them say something else; that of the first part holds.
+        exams (int): Exams with a line.
+        duplicates, differing (int): Lines of exams that another part also has, and how
+            many of them differ; the line of the first part is kept.
         missing (list[str]): Keys of exams without a line.
         damaged (int): Lines cut short, changed, or of another run.
-        figures (int): Pictures that are named and not there.
+        figures (int): Pictures that are named but missing.
     """
 
     exams: int
@@ -94,22 +94,22 @@ def merge_parts(
     out_dir: str | Path,
     keep_lines: bool = False,
 ) -> Merged:
-    """Join the results of parts, in the order of the index.
+    """Merge the results of parts, in the order of the index.
 
     Args:
         parts (Sequence[str | Path]): Folders of :func:`predict_index`, or their
             ``predictions.jsonl``.
-        index (str | Path): What they were made from.
-        out_dir (str | Path): Gets ``predictions.json``, and the parts' pictures as
-            links, or copies where a file system has none.
+        index (str | Path): The index that they were made from.
+        out_dir (str | Path): Folder for ``predictions.json`` and the parts' pictures,
+            as hard links, or as copies if the file system does not support them.
         keep_lines (bool): Whether to write ``predictions.jsonl`` instead. Defaults to
             False.
 
     Raises:
-        ConfigError: If parts are of different runs, or of another index, or
+        ConfigError: If the parts come from different runs or another index, or if
             ``out_dir`` is one of them.
-        FileNotFoundError: If a part or the index is not there.
-        JsonError: If the index is none.
+        FileNotFoundError: If a part or the index is missing.
+        JsonError: If the file is not an index.
     """
     exams, out = ExamIndex(index), Path(out_dir)
     joined = _Parts(parts, exams)
@@ -152,7 +152,7 @@ def _result(joined: _Parts, index: ExamIndex, complete: bool) -> dict[str, Any]:
 
 
 def _bring_figures(joined: _Parts, index: ExamIndex, out: Path) -> int:
-    """Link pictures into a folder; return how many are not there."""
+    """Link pictures into a folder; return how many are missing."""
     missing = 0
     for line in joined.in_order(index):
         folder = joined.files[joined.places[line['exam_id']][0]].path.parent
@@ -163,6 +163,6 @@ def _bring_figures(joined: _Parts, index: ExamIndex, out: Path) -> int:
             elif not target.exists():
                 try:
                     os.link(source, target)
-                except OSError:  # of another file system
+                except OSError:  # on another file system
                     shutil.copyfile(source, target)
     return missing

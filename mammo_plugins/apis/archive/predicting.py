@@ -1,4 +1,4 @@
-"""The exams of an index, or of a part of it, read ahead of the model."""
+"""Predicting the exams of an index, or of a part of it, with reading ahead."""
 
 import shutil
 import time
@@ -23,11 +23,11 @@ from ..inferencers.figures import Figures, least_score
 from ..inferencers.loaded_exam import LoadedExam, skipped_entry
 from ..inferencers.prediction_writer import PredictionWriter, files_digest
 
-_AHEAD = 2  # exams a process
+_AHEAD = 2  # exams per process
 
 
 class Outcome(NamedTuple):
-    """What became of an exam: the arguments of :meth:`PredictionWriter.add`."""
+    """Outcome of an exam: the arguments of :meth:`PredictionWriter.add`."""
 
     exam_id: str
     made_of: str
@@ -39,15 +39,15 @@ class Pace:
     """How the time was spent.
 
     Attributes:
-        exams (int): Done.
-        seconds, waited (float): In all, and waiting for images to be read.
+        exams (int): Exams done.
+        seconds, waited (float): Total time, and time waiting for images to be read.
     """
 
     def __init__(self) -> None:
         self.exams, self.seconds, self.waited = 0, 0.0, 0.0
 
     def waits(self, source: Iterable[Any]) -> Iterator[Any]:
-        """Yield what a source does; the time that it takes is waited."""
+        """Yield the items of a source; count the time it needs as waiting."""
         source, start = iter(source), time.perf_counter()
         for each in iter(lambda: next(source, None), None):
             self.waited += time.perf_counter() - start
@@ -68,13 +68,13 @@ class _Read(NamedTuple):
     key: str
     made_of: str
     exam: LoadedExam | None
-    batches: list[dict] | None  # None where a model finds nipples first
+    batches: list[dict] | None  # None if a model must find nipples first
     skipped: list[dict[str, str]]
     cache: Path
 
 
 class _ExamsOfIndex(Dataset):
-    """Exams with their pixels read, and batches made where that needs no model."""
+    """Exams with their pixels read, and with batches if these need no model."""
 
     def __init__(
         self,
@@ -132,15 +132,16 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Run on exams of an index, in order.
 
-    One exam is in the model at a time: a network's output for a batch differs in the
-    last bits from that for its images one by one.
+    The model gets one exam at a time: a network's output for a batch differs in the
+    last bits from its output for single images.
 
     Args:
         inferencer (ExamInferencer): The model.
-        index (ExamIndex), places (Sequence[int]): Which exams.
-        figures (Figures): Which are drawn, and where.
+        index (ExamIndex), places (Sequence[int]): The index and positions of exams in
+            it.
+        figures (Figures): Which exams are drawn, and where.
         workers (int): Processes that read exams ahead of the model; 0 for none.
-        pace (Pace): Measures.
+        pace (Pace): Records the time.
     """
     with temporary_folder() as folder, _one_thread_of_opencv():
         ahead = (
@@ -182,28 +183,28 @@ def predict_index(
 ) -> dict[str, Any]:
     """Run on the exams of an index, or on a part of them.
 
-    Results are kept in ``predictions.jsonl``, not in memory; the same call goes on
-    after its last whole line. ``predictions.json`` is written from it in the end.
+    Results are kept in ``predictions.jsonl``, not in memory. The same call resumes
+    after the last complete line. At the end ``predictions.json`` is written from it.
 
     Args:
         inferencer (ExamInferencer): The model.
-        index (str | Path): Of ``mammo index``.
-        out_dir (str | Path): A folder of this part alone.
-        num_parts (int), part_id (int): Which part, from 0, of how many; exams are
-            parted by a hash of their key. Defaults to all.
-        score_thr (float), figures (str): As of :class:`ExamInferencer`.
-        workers (int), pace (Pace): As of :func:`outcomes`. Defaults to 2.
-        run (callable): :func:`outcomes`, or what gives the same.
+        index (str | Path): File written by ``mammo index``.
+        out_dir (str | Path): A folder for this part only.
+        num_parts (int), part_id (int): Number of parts and index of this one, from 0;
+            exams are assigned to parts by a hash of their key. Defaults to all exams.
+        score_thr (float), figures (str): As in :class:`ExamInferencer`.
+        workers (int), pace (Pace): As in :func:`outcomes`. ``workers`` defaults to 2.
+        run (callable): :func:`outcomes`, or a function with the same results.
 
     Returns:
-        dict: What ``predictions.json`` holds; ``exams`` and ``skipped`` are
+        dict: The content of ``predictions.json``; ``exams`` and ``skipped`` are
         :class:`~mammo_plugins.io.Entries`, read from the file each time.
 
     Raises:
-        ConfigError: If ``out_dir`` holds results of another run or part, or the index
-            is of other images than the model.
+        ConfigError: If ``out_dir`` contains results of another run or part, or the
+            model is for a different kind of image than the index.
         FileNotFoundError: If there is no index.
-        JsonError: If it is none.
+        JsonError: If the file is not an index.
         ValueError: If there is no such part.
     """
     if not 0 <= part_id < num_parts:
@@ -232,7 +233,7 @@ def predict_index(
             info=dict(info, complete=complete),
             notes=exams.notes,
             exams=Entries(lambda: _entries(exams, writer)),
-            # those of no exam are told with the whole
+            # files without an exam are reported with the whole
             skipped=Entries(lambda: _skipped(exams, writer, num_parts == 1)),
         )
         writer.join(result)
@@ -253,7 +254,7 @@ def _check_modality(inferencer: ExamInferencer, index: ExamIndex) -> None:
 
 
 def _not_done(index: ExamIndex, writer: PredictionWriter) -> Iterator[int]:
-    """Yield the places of exams that are to be done."""
+    """Yield the positions of exams that are still to be done."""
     for place in index.places:
         if writer.done:
             key, found = index.exam(place)

@@ -1,4 +1,4 @@
-"""An archive on several GPUs or machines, by Ray."""
+"""Predicting an archive on several GPUs or machines with Ray."""
 
 import signal
 from array import array
@@ -15,16 +15,16 @@ from ..inferencers.figures import Figures
 from .predicting import Outcome, Pace, outcomes
 
 _TASK = 8  # exams; what is lost when a process dies
-_AHEAD = 2  # tasks an actor
-_TRIES = 3  # of a task again, where the process that did it has died
+_AHEAD = 2  # tasks per actor
+_TRIES = 3  # retries of a task whose process died
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Actor:
-    """A model in a process of Ray.
+    """A model in a Ray process.
 
     Args:
-        make (callable): Makes the model.
+        make (callable): Builds the model.
         index (str): The index.
     """
 
@@ -34,7 +34,7 @@ class _Actor:
     def predict(
         self, places: Sequence[int], figures: Figures, workers: int
     ) -> tuple[list[Outcome], float, float]:
-        """Return what became of exams, the seconds, and those waited for images."""
+        """Return outcomes, total seconds, and seconds spent waiting for images."""
         pace = Pace()
         done = outcomes(self.inferencer, self.index, places, figures, workers, pace)
         return list(done), pace.seconds, pace.waited
@@ -43,17 +43,17 @@ class _Actor:
 def by_ray(
     make: Callable[[], ExamInferencer], actors: int | None = None
 ) -> Callable[..., Iterator[Outcome]]:
-    """Return what gives :func:`outcomes`, in their order, from actors of Ray.
+    """Return a function like :func:`outcomes` that runs in Ray actors, in order.
 
-    Each has a GPU, or none where the cluster has none. One that dies is started again
-    by Ray, and does its last few exams anew. Ray starts on this machine, or joins the
-    cluster that ``RAY_ADDRESS`` names; images, index, config and checkpoint are on all
-    machines under the same names.
+    Each actor has a GPU if the cluster has any. Ray restarts an actor that dies, which
+    then repeats its last few exams. Ray starts on this machine, or joins the cluster
+    that ``RAY_ADDRESS`` names. Images, index, config and checkpoint must have the same
+    paths on all machines.
 
     Args:
-        make (callable): Makes the model in an actor.
-        actors (int, optional): How many. Defaults to ``None``, one a GPU; without any
-            one.
+        make (callable): Builds the model in an actor.
+        actors (int, optional): Number of actors. Defaults to ``None``: one per GPU, or
+            one if there is no GPU.
 
     Raises:
         ConfigError: If Ray is not installed.
@@ -87,7 +87,7 @@ def _outcomes(
     if started:
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         ray.init(log_to_driver=False, configure_logging=False)
-        for number, handler in handlers.items():  # Ray has put its own
+        for number, handler in handlers.items():  # Ray has installed its own
             signal.signal(number, handler)
     try:
         gpus = int(ray.cluster_resources().get('GPU', 0))
@@ -116,13 +116,13 @@ def _in_order(
     options: tuple[Figures, int],
     pace: Pace,
 ) -> Iterator[Outcome]:
-    """Give each actor a task or two ahead; yield what they return in order."""
+    """Queue a task or two per actor; yield their results in order."""
     done: dict[int, list[Outcome]] = {}
     running: dict[Any, tuple[int, Any]] = {}  # reference: number of the task, actor
     free = pool * _AHEAD
     begun = given = 0
     while given < len(tasks):
-        # results of one slow task keep those after it waiting; they are not to pile up
+        # a slow task delays the results of later ones, which must not pile up
         while free and begun < min(len(tasks), given + 2 * _AHEAD * len(pool)):
             actor = free.pop(0)
             reference = actor.predict.remote(list(tasks[begun]), *options)

@@ -1,4 +1,4 @@
-"""Running trained models on files of exams: one inferencer a task."""
+"""Running trained models on files of exams, with one inferencer per task."""
 
 from .base import ExamInferencer, inferencer_type
 from .breast import BreastInferencer

@@ -1,4 +1,4 @@
-"""What the inferencers of all tasks have in common."""
+"""The base class of the inferencers of all tasks."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -36,13 +36,13 @@ from .prediction_writer import PredictionWriter, files_digest, run_key
 
 
 def inferencer_type(config: Config) -> type['ExamInferencer']:
-    """Return the inferencer of a config's task.
+    """Return the inferencer class for a config's task.
 
-    It is the one that the config names, ``inferencer = dict(type='...')``, or else the
-    one for the ``target`` of its test set.
+    It is the one that the config names, ``inferencer = dict(type='...')``, or otherwise
+    the one for the ``target`` of its test set.
 
     Args:
-        config (Config): Of a model.
+        config (Config): Config of a model.
 
     Raises:
         ConfigError: If there is none.
@@ -85,41 +85,41 @@ def _test_set(config: Config) -> ConfigDict:
 
 
 class ExamInferencer(TrainedModel, ABC):
-    """A trained model, ready for files of exams.
+    """A trained model, ready to run on files of exams.
 
-    It finds the files, groups them into exams and reads them; what a model says of an
-    exam and how that is drawn is its task's, a subclass in the registry
-    ``INFERENCERS``. Called itself, it makes the one of the config's task
-    (:func:`inferencer_type`). Each exam goes through
+    It finds the files, groups them into exams and reads them. Subclasses in the
+    registry ``INFERENCERS`` define the results of a task and how they are drawn.
+    Calling this class itself creates the subclass for the config's task
+    (:func:`inferencer_type`). The steps for each exam are
 
-    1. :meth:`preprocess`: the samples that the dataset and the pipeline of the config's
-       ``test_dataloader`` make of it, so that a model of several views finds its
-       partners as in training;
-    2. :meth:`forward`: the model;
-    3. :meth:`postprocess`: its entry in ``predictions.json``;
-    4. :meth:`visualize`: the pictures of that entry.
+    1. :meth:`preprocess`: create the samples with the dataset and the pipeline of the
+    config's ``test_dataloader``, so a multi-view model finds partner views as in
+    training; 2. :meth:`forward`: run the model; 3. :meth:`postprocess`: create its
+    entry in ``predictions.json``; 4. :meth:`visualize`: draw the pictures for that
+    entry.
 
     A new task defines the last two.
 
     Args:
         config, checkpoint, device, trust_checkpoint, ensemble, tta: As in
             :class:`TrainedModel`.
-        nipple_locator (NippleLocator, optional): Finds the nipples, which files do
-            not tell. Defaults to ``None``: the test pipeline's ``LocateNipple``
-            does, if it has one.
+        nipple_locator (NippleLocator, optional): Finds the nipples, which are not in
+            the files. Defaults to ``None``: the test pipeline's ``LocateNipple`` finds
+            them, if it has one.
         calibration (str, optional): A file of ``mammo calibrate``, or 'none'. Defaults
-            to ``None``: the one beside the checkpoint, if there is one.
+            to ``None``: the file next to the checkpoint, if it exists.
         precision (str): As in :class:`TrainedModel`.
 
     Attributes:
-        target (str, optional): Of the :class:`~mammo_plugins.datasets.ExamDataset` that
-            the task needs; ``None`` for any.
-        classes (Sequence[str]): Of the data set.
+        target (str, optional): ``target`` of the
+            :class:`~mammo_plugins.datasets.ExamDataset` that the task needs; ``None``
+            for any.
+        classes (Sequence[str]): Classes of the data set.
 
     Raises:
-        CheckpointError: If the checkpoint is unsafe or not of this model.
-        ConfigError: If the config's test set is of another task, finds nothing in
-            files, or has no ``LoadMammogram``.
+        CheckpointError: If the checkpoint is unsafe or belongs to another model.
+        ConfigError: If the config's test set is for another task, cannot be created
+            from files, or has no ``LoadMammogram``.
 
     Example:
         >>> inferencer = ExamInferencer('config.py', 'epoch_14.pth')
@@ -166,7 +166,7 @@ class ExamInferencer(TrainedModel, ABC):
             self.names['precision'] = self.precision
 
     def _check_test_set(self) -> None:
-        """Set ``classes``; refuse a test set that cannot be made of files."""
+        """Set ``classes``; refuse a test set that cannot be created from files."""
         cfg, name = self.dataset_cfg, self.config.filename
         with DATASETS.switch_scope_and_registry(self.scope):
             dataset = DATASETS.get(cfg.type)
@@ -197,31 +197,32 @@ class ExamInferencer(TrainedModel, ABC):
         group_by: str = 'study',
         figures: str = 'all',
     ) -> dict[str, Any]:
-        """Run on files, or on folders with all below them.
+        """Run on files, or on folders with their subfolders.
 
         Args:
-            path (str | Path | Sequence[str | Path]): A file, a folder or several of
-                them: DICOM files or pictures, of one or many exams, mixed with
+            path (str | Path | Sequence[str | Path]): A file, a folder, or several of
+                them: DICOM files or pictures of one or more exams, possibly mixed with
                 other files.
-            out_dir (str | Path, optional): Where ``predictions.json`` and one
-                ``<exam>.png`` an exam are written, if there is any exam; of a model of
-                pairs one ``<exam>_<view>.png`` a projection. Each exam is written to
-                ``predictions.jsonl`` as soon as it is done, and the same call goes on
-                where another was stopped. Defaults to ``None``, nowhere.
-            score_thr (float): Least score of a box in the pictures; the
-                predictions hold every box. Defaults to 0.2.
+            out_dir (str | Path, optional): Folder for ``predictions.json`` and one
+                ``<exam>.png`` per exam, if there are any exams; a model of pairs writes
+                one ``<exam>_<view>.png`` per projection. Each exam is written to
+                ``predictions.jsonl`` as soon as it is done, and the same call resumes
+                an interrupted run. Defaults to ``None``: nothing is written.
+            score_thr (float): Minimum score of a box in the pictures; the predictions
+                contain every box. Defaults to 0.2.
             group_by (str): As in :func:`find_exams`. Defaults to 'study'.
             figures (str): Which exams are drawn, as in
                 :func:`~.figures.least_score`. Defaults to 'all'.
 
         Returns:
-            dict: What ``predictions.json`` holds; see docs/reference/predictions.md.
+            dict: The content of ``predictions.json``; see
+                docs/reference/predictions.md.
 
         Raises:
-            FileNotFoundError: If there is no such file or folder.
-            ConfigError: If ``out_dir`` holds results of another run.
+            FileNotFoundError: If a file or folder does not exist.
+            ConfigError: If ``out_dir`` contains results of another run.
         """
-        path = paths_of(path)  # once: it may be read only once
+        path = paths_of(path)  # only once: it may be an iterator
         root = common_folder(path)
         drawn = Figures(out_dir and Path(out_dir), score_thr, least_score(figures))
         info, writer = self.info(), None
@@ -257,11 +258,11 @@ class ExamInferencer(TrainedModel, ABC):
 
     @property
     def modality(self) -> str | Sequence[str]:
-        """str or list[str]: Images that the model is of, as in :func:`find_exams`."""
+        """str or list[str]: Kind of image for the model, as in :func:`find_exams`."""
         return self.dataset_cfg.get('modality') or 'FFDM'
 
     def info(self) -> dict[str, Any]:
-        """Return what ``predictions.json`` says of the model."""
+        """Return the description of the model in ``predictions.json``."""
         return dict(
             format='mammo_plugins predictions',
             version=__version__,
@@ -270,11 +271,11 @@ class ExamInferencer(TrainedModel, ABC):
         )
 
     def run_key(self, files: Sequence[str], *options: Any) -> str:
-        """Return what changes with all that results depend on besides the images.
+        """Return a digest of everything but the images that results depend on.
 
         Args:
-            files (Sequence[str]): What says which images.
-            *options: Of the run.
+            files (Sequence[str]): Files that specify the images.
+            **options: Options of the run.
         """
         models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
         calibration = self.calibration and self.calibration.facts
@@ -297,7 +298,7 @@ class ExamInferencer(TrainedModel, ABC):
         writer: PredictionWriter | None,
         figures: Figures,
     ) -> tuple[dict | None, list[dict]]:
-        """Return an exam's entry, and those of its files that were not used."""
+        """Return an exam's entry, and the entries of its unused files."""
         made_of = files_digest(found.exams[key])
         if writer is not None:
             done = writer.get(key, made_of)
@@ -316,11 +317,11 @@ class ExamInferencer(TrainedModel, ABC):
     def read_exam(
         self, key: str, found: FoundExams, root: Path, cache: Path
     ) -> LoadedExam | None:
-        """Return an exam with all pixels read, ``None`` if it is of no use.
+        """Return an exam with all pixels read, ``None`` if it is unusable.
 
         Args:
             key (str), found (FoundExams), root (Path): As in :meth:`LoadedExam.read`.
-            cache (Path): Folder for pixels.
+            cache (Path): Folder for the pixel cache.
         """
         loader = LoadMammogram(cache_dir=str(cache), **self.loading_options)
         return LoadedExam.read(key, found, loader, root, self.needed_views())
@@ -331,10 +332,10 @@ class ExamInferencer(TrainedModel, ABC):
         """Return an exam's entry in ``predictions.json``, and draw it.
 
         Args:
-            exam (LoadedExam): Of :meth:`read_exam`.
+            exam (LoadedExam): Exam of :meth:`read_exam`.
             figures (Figures): Whether and where it is drawn.
-            batches (Iterable[dict], optional): Of :meth:`preprocess`, where that has
-                been done, as it may be without a nipple locator.
+            batches (Iterable[dict], optional): Batches of :meth:`preprocess`, if
+                already computed, which is possible without a nipple locator.
         """
         if batches is None:
             self._locate_nipples(exam)
@@ -352,11 +353,11 @@ class ExamInferencer(TrainedModel, ABC):
         return entry
 
     def needed_views(self) -> Sequence[str]:
-        """Return the views without which an exam is left out; here none."""
+        """Return the views without which an exam is skipped; here none."""
         return ()
 
     def _locate_nipples(self, exam: LoadedExam) -> None:
-        """Set the nipples that the locator finds."""
+        """Set the nipples found by the locator."""
         if self.nipple_locator is None:
             return
         for name in exam.views:
@@ -368,10 +369,10 @@ class ExamInferencer(TrainedModel, ABC):
                 )
 
     def preprocess(self, exam: LoadedExam) -> Iterator[dict]:
-        """Yield collated samples: views that are each other's partners together.
+        """Yield collated samples: partner views share a batch.
 
-        A model of several views encodes an image of a batch once, whatever its
-        parts in it; single views are not padded to the size of others.
+        A multi-view model encodes each image of a batch once, even if it has several
+        roles. Single views are not padded to the size of others.
 
         Args:
             exam (LoadedExam): The exam.
@@ -385,7 +386,7 @@ class ExamInferencer(TrainedModel, ABC):
 
     @torch.no_grad()
     def forward(self, data: dict) -> list[BaseDataElement]:
-        """Return what the model predicts.
+        """Return the model's predictions.
 
         Args:
             data (dict): A batch of :meth:`preprocess`.
@@ -396,14 +397,15 @@ class ExamInferencer(TrainedModel, ABC):
     def postprocess(
         self, exam: LoadedExam, predictions: list[BaseDataElement]
     ) -> dict[str, Any]:
-        """Return an exam's entry in ``predictions.json`` but for name and warnings.
+        """Return an exam's entry in ``predictions.json`` without name and warnings.
 
         Args:
             exam (LoadedExam): The exam.
-            predictions (list[BaseDataElement]): Of :meth:`forward`, all batches.
+            predictions (list[BaseDataElement]): Results of :meth:`forward` for all
+                batches.
 
         Returns:
-            dict: With ``views`` of :meth:`view_entries`, and what else JSON can hold.
+            dict: ``views`` from :meth:`view_entries`, and further JSON data.
         """
 
     @abstractmethod
@@ -415,14 +417,14 @@ class ExamInferencer(TrainedModel, ABC):
         out_dir: Path,
         score_thr: float,
     ) -> None:
-        """Draw an exam, and put the names of its pictures into its entry.
+        """Draw an exam and add the names of its pictures to its entry.
 
         Args:
             exam (LoadedExam), predictions (list): As in :meth:`postprocess`.
-            entry (dict): The exam's, which gets the names, as ``figure`` or with a key
-                that ends in ``_figure``.
+            entry (dict): The exam's entry, which gets the names as ``figure`` or under
+                a key that ends in ``_figure``.
             out_dir (Path): Folder to write to.
-            score_thr (float): Least score of a box.
+            score_thr (float): Minimum score of a box.
         """
 
     def view_entries(
@@ -436,9 +438,8 @@ class ExamInferencer(TrainedModel, ABC):
 
         Args:
             exam (LoadedExam), predictions (list): As in :meth:`postprocess`.
-            said (dict[str, dict]): What the model says of a view, by its name.
-            remarks (dict[str, str]): What to warn of beside the usual. Defaults to
-                nothing.
+            said (dict[str, dict]): The model's results for each view, by view name.
+            remarks (dict[str, str]): Additional warnings. Defaults to none.
         """
         sizes = {}
         for view in (view for sample in predictions for view in views_of(sample)):
@@ -468,10 +469,10 @@ class ExamInferencer(TrainedModel, ABC):
 
         Args:
             exam (LoadedExam): The exam.
-            panels (dict[str, ViewPanel]): By view.
-            text (str): What they show.
+            panels (dict[str, ViewPanel]): Panels by view.
+            text (str): Description of the picture.
             out_dir (Path): Folder to write to.
-            suffix (str): Of the name. Defaults to nothing.
+            suffix (str): Suffix of the file name. Defaults to none.
 
         Returns:
             str: The picture's name.

@@ -16,14 +16,14 @@ from .loaded_exam import LoadedExam, probability_of
 
 @INFERENCERS.register_module()
 class BreastInferencer(ExamInferencer):
-    """Classifiers of a breast by its two views, such as DIVF-Net.
+    """Inferencer for classifiers of a breast from its two views, such as DIVF-Net.
 
-    The exam gets ``breasts``, each view ``malignancy``. The picture has the views as
-    they are, with the malignancy of the breasts in its title.
+    The exam gets ``breasts``, each view ``malignancy``. The picture shows the views
+    unchanged, with the malignancy of the breasts in its title.
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        **kwargs: As there.
+        ***kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'breast'
@@ -31,7 +31,7 @@ class BreastInferencer(ExamInferencer):
     def postprocess(
         self, exam: LoadedExam, predictions: list[MultiViewDataSample]
     ) -> dict[str, Any]:
-        """As :meth:`ExamInferencer.postprocess`."""
+        """See :meth:`ExamInferencer.postprocess`."""
         said = {
             exam.name_of(view): dict(malignancy=probability_of(view))
             for sample in predictions
@@ -56,7 +56,7 @@ class BreastInferencer(ExamInferencer):
         out_dir: Path,
         score_thr: float,
     ) -> None:
-        """As :meth:`ExamInferencer.visualize`."""
+        """See :meth:`ExamInferencer.visualize`."""
         panels = {name: ViewPanel(exam.load(name)[0]) for name in exam.views}
         entry['figure'] = self.draw_views(
             exam,

@@ -22,14 +22,14 @@ _DIGITS = 6  # of a score
 
 @INFERENCERS.register_module()
 class DetectionInferencer(ExamInferencer):
-    """Detectors of one view or of several, such as MommiNet-v2.
+    """Inferencer for detectors of one or several views, such as MommiNet-v2.
 
-    Each view gets ``detections``, ``outside_breast`` and, of detectors of several
-    views, ``model_views``. The picture has the boxes from ``score_thr``.
+    Each view gets ``detections``, ``outside_breast`` and, from multi-view detectors,
+    ``model_views``. The picture shows boxes with a score of at least ``score_thr``.
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        **kwargs: As there.
+        ***kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'view'
@@ -37,7 +37,7 @@ class DetectionInferencer(ExamInferencer):
     def postprocess(
         self, exam: LoadedExam, predictions: list[DetDataSample]
     ) -> dict[str, Any]:
-        """As :meth:`ExamInferencer.postprocess`."""
+        """See :meth:`ExamInferencer.postprocess`."""
         said, remarks = {}, {}
         for sample in predictions:
             name = exam.name_of(sample)
@@ -57,9 +57,9 @@ class DetectionInferencer(ExamInferencer):
         out_dir: Path,
         score_thr: float,
     ) -> None:
-        """As :meth:`ExamInferencer.visualize`."""
+        """See :meth:`ExamInferencer.visualize`."""
         panels, judged = {}, False
-        least = round(score_thr, _DIGITS)  # as the scores
+        least = round(score_thr, _DIGITS)  # rounded like the scores
         for name, facts in zip(exam.views, entry['views']):
             pixels, frame = exam.load(name)
             shown = [d for d in facts.get('detections', ()) if d['score'] >= least]
@@ -76,7 +76,7 @@ class DetectionInferencer(ExamInferencer):
     def _detected(
         self, sample: DetDataSample, spacing: Sequence[float] | None
     ) -> dict[str, Any]:
-        """Return what was detected in a view."""
+        """Return the results for a view."""
         instances = instances_in_file(sample)
         detections = [
             self._detection(instances[k], spacing) for k in range(len(instances))
@@ -92,7 +92,7 @@ class DetectionInferencer(ExamInferencer):
     def _detection(
         self, instance: InstanceData, spacing: Sequence[float] | None
     ) -> dict[str, Any]:
-        """Return the entry of the one detection that ``instance`` holds."""
+        """Return the entry of the single detection in ``instance``."""
         box, bbox_mm = instance.bboxes[0], None
         if spacing is not None:
             row, column = spacing

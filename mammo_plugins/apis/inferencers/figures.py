@@ -1,4 +1,4 @@
-"""Which exams are drawn."""
+"""Selection of the exams that are drawn."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _SCORES = ('malignancy', 'asymmetric', 'abnormal')
 
 
 def least_score(figures: str) -> float:
-    """Return the highest score from which on an exam is drawn.
+    """Return the minimum highest score of an exam that is drawn.
 
     Args:
         figures (str): 'none', 'all', or 'above=SCORE' with a score from 0 to 1.
@@ -35,8 +35,8 @@ def highest_score(entry: Any) -> float:
     """Return the highest score of an exam, minus infinity if it has none.
 
     Args:
-        entry (dict): Its entry in ``predictions.json``. Scores are those of
-            detections, and what classifiers say of exams, breasts, pairs and views.
+        entry (dict): Its entry in ``predictions.json``. Scores are those of detections,
+            and of classifiers for exams, breasts, pairs and views.
     """
     return max(_scores(entry), default=-math.inf)
 
@@ -46,7 +46,7 @@ def _scores(entry: Any) -> Iterator[float]:
         for each in entry:
             yield from _scores(each)
     elif isinstance(entry, dict) and 'score' in entry:
-        yield entry['score']  # of a detection; how malignant it would be is another
+        yield entry['score']  # of a detection; its malignancy is separate
     elif isinstance(entry, dict):
         for key, value in entry.items():
             if key in _SCORES and value is not None:
@@ -56,12 +56,12 @@ def _scores(entry: Any) -> Iterator[float]:
 
 
 class Figures(NamedTuple):
-    """What is drawn, and where.
+    """Which exams are drawn, and where.
 
     Attributes:
-        folder (Path, optional): Where to; ``None`` for nowhere.
-        score_thr (float): Least score of a box in a picture.
-        least (float): Of :func:`least_score`.
+        folder (Path, optional): Folder to write to; ``None`` to draw nothing.
+        score_thr (float): Minimum score of a box in a picture.
+        least (float): Result of :func:`least_score`.
     """
 
     folder: Path | None = None
@@ -69,7 +69,7 @@ class Figures(NamedTuple):
     least: float = -math.inf
 
     def wanted(self, entry: dict[str, Any]) -> bool:
-        """Tell whether an exam is drawn.
+        """Return whether an exam is drawn.
 
         Args:
             entry (dict): As in :func:`highest_score`.

@@ -1,4 +1,4 @@
-"""An exam between its files and a model."""
+"""An exam with its pixels read, as the input of a model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,18 +22,18 @@ from mammo_plugins.structures.exam_sources import file_below
 
 @dataclass
 class LoadedExam:
-    """An exam whose pixels can be read.
+    """An exam with readable pixels.
 
     Attributes:
-        key (str): Names it.
+        key (str): Key of the exam.
         views (dict[str, FoundView]): Its files by view. The ``img_id`` of a view's
-            sample is the view's place among them.
-        frames (dict[str, CanonicalFrame]): Where the breast is in each.
-        loader (LoadMammogram): Reads them, with a pixel cache.
-        root (Path): Folder that names of files are relative to in predictions.
-        doubts (list[str]): What speaks against the files being one exam.
-        nipples (dict[str, tuple[float]]): (x, y) in pixels of the file, by view, where
-            a detector found them.
+            sample is its index in this dict.
+        frames (dict[str, CanonicalFrame]): Position of the breast in each.
+        loader (LoadMammogram): Reads the files, with a pixel cache.
+        root (Path): Folder to which file names in predictions are relative.
+        doubts (list[str]): Signs that the files are not of one exam.
+        nipples (dict[str, tuple[float]]): (x, y) in pixels of the file, by view, if a
+            detector found them.
     """
 
     key: str
@@ -53,21 +53,21 @@ class LoadedExam:
         root: Path,
         needed: Sequence[str] = (),
     ) -> Optional['LoadedExam']:
-        """Read all pixels of an exam; those of views that cannot be are listed.
+        """Read all pixels of an exam; list views that cannot be read.
 
-        Of several images of a view the first that can be read stands for it.
+        If a view has several images, the first readable one is used.
 
         Args:
-            key (str): Names it.
-            found (FoundExams): Has it. An exam, a view or a file that is of no use is
-                taken out of ``exams`` and listed in ``skipped``.
+            key (str): Key of the exam.
+            found (FoundExams): Contains the exam. An unusable exam, view or file is
+                removed from ``exams`` and listed in ``skipped``.
             loader (LoadMammogram): With a pixel cache.
-            root (Path): Folder that names of files are relative to in predictions.
-            needed (Sequence[str]): Views without which an exam is of no use. Defaults
-                to none.
+            root (Path): Folder to which file names in predictions are relative.
+            needed (Sequence[str]): Views without which an exam is unusable. Defaults to
+                none.
 
         Returns:
-            LoadedExam or None: ``None`` if it is of no use.
+            LoadedExam or None: ``None`` if the exam is unusable.
         """
         frames = {}
         for name, first in list(found.exams[key].items()):
@@ -75,7 +75,7 @@ class LoadedExam:
             while images:
                 view = images.pop(0)
                 try:
-                    with DicomWarnings():  # told with the headers
+                    with DicomWarnings():  # reported with the headers
                         frames[name] = loader.load(
                             str(view.path), view.laterality, view.view
                         )[1]
@@ -100,32 +100,32 @@ class LoadedExam:
         return cls(key, views, frames, loader, root, found.doubts.get(key, []))
 
     def title(self, text: str = '') -> str:
-        """Return what stands above a picture.
+        """Return the title of a picture.
 
         Args:
-            text (str): What it shows. Defaults to nothing.
+            text (str): Description of the picture. Defaults to nothing.
         """
         return f'exam {self.key}{text and ", "}{text}\nresearch use only'
 
     def load(self, name: str) -> tuple[np.ndarray, CanonicalFrame]:
-        """Return a view's pixels (H, W) in [0, 1] in the canonical frame, and that.
+        """Return a view's pixels, (H, W) in [0, 1], and their canonical frame.
 
         Args:
-            name (str): Of the view.
+            name (str): Name of the view.
         """
         view = self.views[name]
         return self.loader.load(str(view.path), view.laterality, view.view)
 
     def name_of(self, sample: DetDataSample) -> str:
-        """Return the name of the view that a sample is of."""
+        """Return the name of a sample's view."""
         return list(self.views)[sample.img_id]
 
     def in_file(self, image: torch.Tensor, sample: DetDataSample) -> np.ndarray:
-        """Bring a map of the network's input to the pixels of the file.
+        """Map an image from the network's input to the pixels of the file.
 
         Args:
             image (Tensor): (H, W).
-            sample (DetDataSample): The view that it is of.
+            sample (DetDataSample): Sample of the view.
         """
         file = self.views[self.name_of(sample)]
         return cv2.warpAffine(
@@ -136,7 +136,7 @@ class LoadedExam:
         )
 
     def annotations(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Return the exam as a COCO-exam JSON, in which nothing is known but its files.
+        """Return the exam as a COCO-exam JSON without annotations.
 
         Args:
             classes (Sequence[str]): Names of the categories.
@@ -175,10 +175,10 @@ class LoadedExam:
         """Return the entry of a view in ``predictions.json``.
 
         Args:
-            name (str): Of the view.
-            remarks (Sequence[str]): Warnings beside those of the file. Defaults to
-                none.
-            **said: What the model says of it.
+            name (str): Name of the view.
+            remarks (Sequence[str]): Warnings in addition to those of the file. Defaults
+                to none.
+            ***said: The model's results for the view.
         """
         view, frame = self.views[name], self.frames[name]
         warnings = [str(ReadingWarning(*warning)) for warning in frame.warnings]
@@ -212,7 +212,7 @@ class LoadedExam:
 
 
 def _listed(values: Sequence[float] | None) -> list[float] | None:
-    """Return numbers as JSON has them."""
+    """Return numbers as JSON types."""
     return None if values is None else list(values)
 
 
@@ -220,17 +220,17 @@ def probability_of(sample: BaseDataElement) -> float:
     """Return the probability of the second of two classes.
 
     Args:
-        sample (BaseDataElement): With ``pred_score`` (2, ).
+        sample (BaseDataElement): Sample with ``pred_score`` (2, ).
     """
     return round(float(sample.pred_score[1]), 6)
 
 
 def skipped_entry(root: Path, file: Path, reason: str) -> dict[str, str]:
-    """Return the entry in ``predictions.json`` of a file that was not used.
+    """Return the entry of an unused file in ``predictions.json``.
 
     Args:
-        root (Path): Folder that names of files are relative to.
+        root (Path): Folder to which file names are relative.
         file (Path): The file.
-        reason (str): Why it was not.
+        reason (str): Why the file was not used.
     """
     return dict(file=file_below(root, file), reason=reason)

@@ -1,4 +1,4 @@
-"""Asymmetry of both breasts in a projection."""
+"""Asymmetry between both breasts in a projection."""
 
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from .loaded_exam import LoadedExam, probability_of
 
 @INFERENCERS.register_module()
 class PairInferencer(ExamInferencer):
-    """Classifiers of a pair, both breasts in one projection, such as DisAsymNet.
+    """Inferencer for classifiers of a pair of breasts, such as DisAsymNet.
 
-    The exam gets ``pairs``, each view ``abnormal``. A picture a pair has what the model
-    makes of it.
+    A pair is both breasts in one projection. The exam gets ``pairs``, each view
+    ``abnormal``. One picture per pair shows the model's result.
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        **kwargs: As there.
+        ***kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'pair'
@@ -31,7 +31,7 @@ class PairInferencer(ExamInferencer):
     def postprocess(
         self, exam: LoadedExam, predictions: list[MultiViewDataSample]
     ) -> dict[str, Any]:
-        """As :meth:`ExamInferencer.postprocess`."""
+        """See :meth:`ExamInferencer.postprocess`."""
         said = {
             exam.name_of(view): dict(abnormal=probability_of(view))
             for sample in predictions
@@ -58,7 +58,7 @@ class PairInferencer(ExamInferencer):
         out_dir: Path,
         score_thr: float,
     ) -> None:
-        """As :meth:`ExamInferencer.visualize`."""
+        """See :meth:`ExamInferencer.visualize`."""
         for sample, pair in zip(predictions, entry['pairs']):
             pair['figure'] = f'{exam.key}_{pair["view"]}.png'
             originals = {

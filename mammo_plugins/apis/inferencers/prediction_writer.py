@@ -1,4 +1,4 @@
-"""Writing predictions: each exam when it is done, all of them at the end."""
+"""Writing predictions: each exam when it is done, the whole file at the end."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ LINES, JOINED = 'predictions.jsonl', 'predictions.json'
 def run_key(
     models: Sequence[TrainedModel], files: Sequence[str], options: Sequence[Any]
 ) -> str:
-    """Return what changes with all that results depend on besides the images.
+    """Return a digest of everything but the images that results depend on.
 
     Args:
-        models (list[TrainedModel]): Whose results they are.
-        files (list[str]): What says which images.
-        options (Sequence): Of the run.
+        models (list[TrainedModel]): Models that give the results.
+        files (list[str]): Files that specify the images.
+        options (Sequence): Options of the run.
     """
     digest = hashlib.sha256(
         repr(
@@ -44,10 +44,10 @@ def run_key(
 
 
 def files_digest(views: Mapping[str, FoundView]) -> str:
-    """Return what changes when the files of an exam change.
+    """Return a digest of the files of an exam.
 
     Args:
-        views (dict[str, FoundView]): The exam's, by name.
+        views (dict[str, FoundView]): Views of the exam, by name.
     """
     images = [
         (name, image.path)
@@ -62,19 +62,19 @@ def _size_and_time(path: Path) -> tuple[int | None, int | None]:
     try:
         stat = path.stat()
     except OSError:
-        return None, None  # reading it says what is wrong
+        return None, None  # reading the file reports what is wrong
     return stat.st_size, stat.st_mtime_ns
 
 
 def placed_lines(lines: JsonLines) -> tuple[dict | None, dict[str, int], int]:
-    """Return where the results of a run are.
+    """Return the positions of a run's results.
 
     Args:
-        lines (JsonLines): Of :class:`PredictionWriter`.
+        lines (JsonLines): Lines of :class:`PredictionWriter`.
 
     Returns:
-        tuple: What the run is, ``None`` if no line says it; the place of the last line
-        of each exam; and how many lines are of something else.
+        tuple: Description of the run, ``None`` if no line has it; the position of the
+            last line of each exam; and the number of unrelated lines.
     """
     info, places, strange = None, {}, 0
     for place, line in lines.placed():
@@ -86,25 +86,26 @@ def placed_lines(lines: JsonLines) -> tuple[dict | None, dict[str, int], int]:
             and (line.get('run') == info.get('run'))
         ):
             places[line['exam_id']] = place
-        else:  # what it is of cannot be told
+        else:  # its kind cannot be determined
             strange += 1
     return info, places, strange
 
 
 class PredictionWriter:
-    """Results of one run in a folder, kept as they come.
+    """Results of one run in a folder, written as they are produced.
 
-    ``predictions.jsonl`` begins with a line of what the run is and gets a line an
-    exam, flushed and synced, when the exam is done; :meth:`join` writes
-    ``predictions.json`` from them. The same run in the same folder goes on.
+    ``predictions.jsonl`` begins with a line that describes the run. When an exam is
+    done, its line is added, flushed and synced. :meth:`join` writes
+    ``predictions.json`` from these lines. Starting the same run in the same folder
+    resumes it.
 
     Args:
-        folder (str | Path): Where to write.
-        info (dict): What the run is; ``run`` in it changes with all that the results
-            depend on.
+        folder (str | Path): Folder to write to.
+        info (dict): Description of the run; its ``run`` is a digest of everything that
+            the results depend on.
 
     Raises:
-        ConfigError: If the folder holds results of another run.
+        ConfigError: If the folder contains results of another run.
     """
 
     def __init__(self, folder: str | Path, info: dict[str, Any]) -> None:
@@ -136,7 +137,7 @@ class PredictionWriter:
             )
 
     def _joined(self) -> tuple[dict | None, int]:
-        """Return what the run was whose ``predictions.json`` alone is there."""
+        """Return the description of a run of which only ``predictions.json`` exists."""
         path = self.folder / JOINED
         if not path.exists():
             return None, 0
@@ -144,10 +145,10 @@ class PredictionWriter:
             result = read_json(path)
             return dict(result['info']), len(result['exams'])
         except (ValueError, TypeError, KeyError):
-            return {}, 0  # of something else
+            return {}, 0  # not a run of ours
 
     def _of_another(self, before: dict, count: int) -> str:
-        """Return what to tell of another run's results."""
+        """Return the message about another run's results."""
         made = (
             f'{count} exams by {before.get("config")} and {before.get("checkpoint")}'
             if before
@@ -166,10 +167,10 @@ class PredictionWriter:
         )
 
     def get(self, exam_id: str, made_of: str) -> dict | None:
-        """Return the line of an exam that is done, if its figures are there too.
+        """Return the line of a finished exam, if its figures exist too.
 
         Args:
-            exam_id (str): Its key.
+            exam_id (str): Key of the exam.
             made_of (str): :func:`files_digest` of its files.
         """
         if exam_id not in self.done:
@@ -184,7 +185,7 @@ class PredictionWriter:
         )
 
     def begin(self) -> None:
-        """Write what the run is, if that is not there: a part may have no exam."""
+        """Write the description of the run, if missing: a part may have no exam."""
         if not self._begun:
             self._lines.append(dict(info=self.info))
             self._begun = True
@@ -195,10 +196,10 @@ class PredictionWriter:
         """Write an exam.
 
         Args:
-            exam_id (str): Its key.
+            exam_id (str): Key of the exam.
             made_of (str): As in :meth:`get`.
-            exam (dict, optional): Its entry; ``None`` of one without a view of use.
-            skipped (list[dict]): Entries of its files that were not used.
+            exam (dict, optional): Its entry; ``None`` if it has no usable view.
+            skipped (list[dict]): Entries of its unused files.
         """
         self.begin()
         self._lines.append(
@@ -212,19 +213,19 @@ class PredictionWriter:
         )
 
     def read_again(self) -> None:
-        """Take what is done from the file.
+        """Read the finished exams from the file.
 
-        Not from what :meth:`add` was called with: a stop may come when a line is
-        written and nobody knows it yet.
+        The arguments of :meth:`add` are not enough: an interruption may come just after
+        a line was written.
         """
         self._lines.close()
         _, self.done, _ = placed_lines(self._lines)
 
     def lines(self, exam_ids: Iterable[str]) -> Iterator[dict]:
-        """Yield the lines of exams that have one, as of :meth:`read_again`.
+        """Yield the lines of exams that had one at the last :meth:`read_again`.
 
         Args:
-            exam_ids (Iterable[str]): Keys, in the order that is wanted.
+            exam_ids (Iterable[str]): Keys, in the desired order.
         """
         return self._lines.at(
             self.done[exam_id] for exam_id in exam_ids if exam_id in self.done
@@ -234,7 +235,7 @@ class PredictionWriter:
         """Write ``predictions.json``, if there is any exam.
 
         Args:
-            result (dict): All of it; ``exams`` and ``skipped`` are lists or
+            result (dict): The whole content; ``exams`` and ``skipped`` are lists or
                 :class:`~mammo_plugins.io.Entries`.
         """
         if any(True for _ in result['exams']):
@@ -242,10 +243,10 @@ class PredictionWriter:
 
 
 def figures_of(entry: Any) -> list[str]:
-    """Return the names of the figures in an entry and in those within it.
+    """Return the names of the figures in an entry and in nested entries.
 
     Args:
-        entry (dict or list): Of ``predictions.json``.
+        entry (dict or list): Entry of ``predictions.json``.
     """
     if isinstance(entry, list):
         return [name for each in entry for name in figures_of(each)]

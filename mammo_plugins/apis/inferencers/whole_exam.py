@@ -25,21 +25,21 @@ _CLASSES = ('benign', 'malignant')  # in the order of labels
 
 @INFERENCERS.register_module()
 class WholeExamInferencer(ExamInferencer):
-    """Classifiers of an exam, all views of which are needed, such as NaFV-Net.
+    """Inferencer for classifiers that need all views of an exam, such as NaFV-Net.
 
     The exam gets ``malignancy``, ``affected_side``, ``examined_side`` and
-    ``heat_map_class``, each segmented view ``masses``. The pictures have the outlines of
+    ``heat_map_class``, each segmented view ``masses``. The pictures show outlines of
     masses, and heat maps.
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        **kwargs: As there.
+        ***kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'exam'
 
     def needed_views(self) -> Sequence[str]:
-        """As :meth:`ExamInferencer.needed_views`: what is packed for the model."""
+        """Return the views packed for the model, as all of them are needed."""
         packed = [
             step
             for step in steps_of(self.dataset_cfg.get('pipeline'))
@@ -60,7 +60,7 @@ class WholeExamInferencer(ExamInferencer):
     def postprocess(
         self, exam: LoadedExam, predictions: list[MultiViewDataSample]
     ) -> dict[str, Any]:
-        """As :meth:`ExamInferencer.postprocess`."""
+        """See :meth:`ExamInferencer.postprocess`."""
         (sample,) = predictions
         entry = dict(
             malignancy=probability_of(sample),
@@ -84,7 +84,7 @@ class WholeExamInferencer(ExamInferencer):
         out_dir: Path,
         score_thr: float,
     ) -> None:
-        """As :meth:`ExamInferencer.visualize`."""
+        """See :meth:`ExamInferencer.visualize`."""
         (sample,) = predictions
         heat_maps = {
             exam.name_of(view): exam.in_file(view.heat_map, view)
@@ -127,7 +127,7 @@ class WholeExamInferencer(ExamInferencer):
 
 
 def _outlines(region: np.ndarray) -> list[dict]:
-    """Return the entry of each connected part of a region, largest first."""
+    """Return the entry of each connected component of a region, largest first."""
     parts, _ = cv2.findContours(
         region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )

@@ -1,4 +1,4 @@
-"""Evaluation on arrays: no torch, no registry."""
+"""Evaluation on arrays, without torch or registry."""
 
 from .bootstrap import (
     bootstrap_means,

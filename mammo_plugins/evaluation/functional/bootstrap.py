@@ -1,6 +1,6 @@
 """Bootstrap over patients, shared by the evaluations.
 
-Images of one patient are not independent of each other, so whole patients are drawn.
+Images of one patient are not independent, so whole patients are drawn.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -14,20 +14,20 @@ def patient_weights(
 ) -> Iterator[np.ndarray]:
     """Draw patients with replacement, each with all samples.
 
-    Every draw takes as many patients as there are. A draw is
+    Every draw contains as many patients as there are. A draw is
     ``rng.integers(p, size=p)`` of one generator for all draws, patients sorted.
 
     Args:
         n_samples (int): Number of samples n.
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
         n_draws (int): Number of draws.
         seed (int): Seed of numpy's default generator.
 
     Yields:
-        np.ndarray: How often each sample is in the draw, int64, shape (n, ).
+        np.ndarray: Number of times each sample is in the draw, int64, shape (n, ).
 
     Raises:
-        ValueError: If there is not one patient a sample.
+        ValueError: If there is not one patient per sample.
     """
     if len(patients) != n_samples:
         raise ValueError(
@@ -50,8 +50,8 @@ def percentile_interval(
     """Percentile interval of bootstrap draws.
 
     Args:
-        draws (np.ndarray): Figures of each draw, shape (n_draws, v). Rows with a
-            NaN (such as recall of a draw without lesions) are left out.
+        draws (np.ndarray): Figures of each draw, shape (n_draws, v). Rows with a NaN
+            (such as recall of a draw without lesions) are ignored.
         level (float): Coverage. Defaults to 0.95: percentiles 2.5 and 97.5.
 
     Returns:
@@ -67,16 +67,16 @@ def percentile_interval(
 
 
 def no_interval(units: Sequence[Hashable], what: str, unit: str = 'patients') -> str:
-    """Say why there is no interval over units, '' where there can be one.
+    """Return why there is no interval over units, '' if there can be one.
 
-    Drawn from one unit alone, all draws are the same or nearly so: their percentiles
-    would pass for certainty.
+    With a single unit all draws are (nearly) the same, and their percentiles would
+    suggest certainty.
 
     Args:
-        units (Sequence[Hashable]): Those that the figure rests on; one may be there
-            several times.
-        what (str): What makes it rest on them, such as 'a lesion'.
-        unit (str): What they are. Defaults to 'patients'.
+        units (Sequence[Hashable]): Units that the figure is based on; may contain
+            duplicates.
+        what (str): Property of these units, such as 'a lesion'.
+        unit (str): Noun for the units. Defaults to 'patients'.
     """
     number = len({str(name) for name in units})
     if number >= 2:
@@ -96,17 +96,17 @@ def bootstrap_means(
     """Mean figures in samples of patients drawn with replacement.
 
     Args:
-        figures (np.ndarray): Shape (n, k); NaN where a sample lacks one, which then
-            does not count in that column.
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        figures (np.ndarray): Shape (n, k); NaN if a sample lacks a figure. It then does
+            not count in that column.
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
         n_draws (int): Number of draws. Defaults to 1000.
         seed (int): Seed of numpy's default generator. Defaults to 0.
 
     Returns:
-        np.ndarray: Shape (n_draws, k); NaN where nothing counts.
+        np.ndarray: Shape (n_draws, k); NaN if no sample counts.
 
     Raises:
-        ValueError: If there is not one patient a sample.
+        ValueError: If there is not one patient per sample.
     """
     there = ~np.isnan(figures)
     values = np.where(there, figures, 0.0)
@@ -127,22 +127,23 @@ def means_summary(
     seed: int = 0,
     resampling_unit: str = 'patients',
 ) -> dict:
-    """Means of figures that each sample has, with intervals.
+    """Means of per-sample figures, with intervals.
 
     Args:
         figures (np.ndarray): As in :func:`bootstrap_means`.
-        names (Sequence[str]): Of the k columns.
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        names (Sequence[str]): Names of the k columns.
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
         n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals. Defaults
             to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
+        resampling_unit (str): Noun for the entries of ``patients``. Defaults to
+            'patients'.
 
     Returns:
-        dict: Ready for JSON; what is not defined is None. ``figures`` holds ``value``,
-        ``low`` and ``high`` (95% interval) of each name, ``draws`` each figure in
-        each bootstrap draw, ``no_interval`` why a name has no interval
-        (:func:`no_interval`).
+        dict: Ready for JSON; undefined values are None. ``figures`` contains ``value``,
+            ``low`` and ``high`` (95% interval) for each name, ``draws`` each figure in
+            each bootstrap draw, and ``no_interval`` why a name has no interval
+            (:func:`no_interval`).
     """
     means = np.full(len(names), np.nan)
     counts = (~np.isnan(figures)).sum(axis=0)
@@ -155,7 +156,7 @@ def means_summary(
         if reason:
             reasons[name] = reason
             draws[:, k] = np.nan
-    # each by itself: a draw that lacks one figure has the others
+    # one by one: a draw that lacks one figure may have the others
     ends = [percentile_interval(draws[:, [k]]) for k in range(len(names))]
     columns = [(mean, low[0], high[0]) for mean, (low, high) in zip(means, ends)]
     return dict(
@@ -172,10 +173,10 @@ def means_summary(
 
 
 def json_number(value: float) -> float | None:
-    """Return a number, ``None`` for what JSON has no number for."""
+    """Return a number, ``None`` if JSON cannot represent it."""
     return float(value) if np.isfinite(value) else None
 
 
 def to_json(values: Iterable[float]) -> list[float | None]:
-    """Return a list of numbers, each as of :func:`json_number`."""
+    """Return a list of numbers, each converted by :func:`json_number`."""
     return [json_number(value) for value in values]

@@ -1,9 +1,9 @@
-"""Weighted boxes fusion: one set of boxes of several detectors.
+"""Weighted boxes fusion: one set of boxes from several detectors.
 
 R. Solovyev, W. Wang, T. Gabruseva, Weighted boxes fusion: Ensembling boxes from
 different object detection models, Image and Vision Computing 107 (2021), section 3.
-Unlike non-maximum suppression no box is thrown away: boxes of one object become one,
-their mean by score, and an object that few detectors found is believed less.
+Unlike non-maximum suppression, no box is discarded: boxes of one object are replaced by
+their mean, weighted by score. Objects found by few detectors get lower scores.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from .overlap import box_iou
 
 
 class FusedBoxes(NamedTuple):
-    """Boxes of several detectors as one set, by descending score.
+    """Fused boxes of several detectors, by descending score.
 
     Attributes:
         boxes (np.ndarray): (x1, y1, x2, y2), shape (m, 4).
         scores (np.ndarray): Shape (m, ).
         labels (np.ndarray): Shape (m, ).
-        shares (np.ndarray): Of each of the n boxes that went in, detector by detector,
+        shares (np.ndarray): Share of each of the n input boxes, detector by detector,
             in each fused box, shape (m, n). Rows sum to 1; ``shares @ values`` fuses
-            what else the boxes carry.
+            other values of the boxes.
     """
 
     boxes: np.ndarray
@@ -40,19 +40,20 @@ def weighted_boxes_fusion(
 ) -> FusedBoxes:
     """Fuse the detections of an image.
 
-    Boxes go in by descending score. One joins the fused box of its label with which its
-    IoU is largest, if that is above ``iou_thr``, and moves it: a fused box is the mean
-    of its boxes, weighted by their scores. Its score is the mean of theirs, times k / t
-    where k < t boxes of t detectors are in it.
+    Boxes are processed by descending score. Each joins the fused box of the same label
+    with the largest IoU, if that is above ``iou_thr``, and so moves it: a fused box is
+    the mean of its boxes, weighted by their scores. Its score is the mean of theirs,
+    times k / t if it has k < t boxes from t detectors.
 
     Args:
-        boxes (Sequence[np.ndarray]): Of each of t detectors, (n_i, 4) as
-            (x1, y1, x2, y2), in any unit.
-        scores, labels (Sequence[np.ndarray]): Theirs, (n_i, ).
-        iou_thr (float): Defaults to 0.55, as in the paper.
+        boxes (Sequence[np.ndarray]): Boxes of each of t detectors, (n_i, 4) as (x1, y1,
+            x2, y2), in any unit.
+        scores, labels (Sequence[np.ndarray]): Scores and labels of these boxes, (n_i,
+            ).
+        iou_thr (float): IoU threshold. Defaults to 0.55, as in the paper.
 
     Returns:
-        FusedBoxes: The fused ones.
+        FusedBoxes: The fused boxes.
 
     Raises:
         ValueError: If there is no detector, or lengths differ.
@@ -101,6 +102,6 @@ def weighted_boxes_fusion(
 
 
 def _shares(scores: np.ndarray) -> np.ndarray:
-    """Return scores as weights that sum to 1; equal ones where all scores are 0."""
+    """Return scores as weights that sum to 1; equal weights if all scores are 0."""
     total = scores.sum()
     return scores / total if total else np.full(len(scores), 1 / len(scores))

@@ -1,14 +1,14 @@
-"""Calibration of probabilities: how far they are from what happens, and a cure.
+"""Calibration of probabilities: measuring and correcting miscalibration.
 
-A classifier is calibrated if of all samples with a probability of p a share of p is
-positive. Ranks, and with them AUC and FROC, do not tell: they stay as they are under
-every increasing map. Such a map is fitted on samples that were not trained on:
+A classifier is calibrated if a share p of all samples with probability p is positive.
+Ranks, and with them AUC and FROC, do not show this: increasing maps do not change them.
+Such a map is fitted on samples that were not used for training:
 
 - temperature (Guo et al., On calibration of modern neural networks, ICML 2017, section
-  4.2): the logit is divided by one number, that of the lowest log loss;
+  4.2): the logit is divided by the number with the lowest log loss;
 - isotonic (Zadrozny and Elkan, Transforming classifier scores into accurate
-  multiclass probability estimates, KDD 2002): the nondecreasing steps of the lowest
-  squared error, by pooling adjacent violators (Ayer et al., 1955).
+  multiclass probability estimates, KDD 2002): the nondecreasing step function with the
+  lowest squared error, by pooling adjacent violators (Ayer et al., 1955).
 """
 
 from collections.abc import Hashable, Sequence
@@ -29,7 +29,7 @@ from .bootstrap import (
 from .roc import are_probabilities, checked_scores
 
 TINY = 1e-7  # a probability of 0 or 1 has no logit
-COARSEST, FINEST = 1e-3, 1e3  # temperatures that are looked at
+COARSEST, FINEST = 1e-3, 1e3  # range of temperatures
 
 
 def _probabilities(
@@ -44,12 +44,12 @@ def _probabilities(
 def pool_adjacent_violators(
     values: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """The nondecreasing sequence that is nearest to another in weighted squares.
+    """Return the nondecreasing sequence closest to another in weighted squares.
 
     Args:
         values (np.ndarray): Shape (n, ).
-        weights (np.ndarray, optional): Above 0, shape (n, ). Defaults to ``None``, all
-            1.
+        weights (np.ndarray, optional): Positive weights, shape (n, ). Defaults to
+            ``None``, all 1.
 
     Returns:
         np.ndarray: Shape (n, ).
@@ -73,7 +73,8 @@ class TemperatureScaling:
     """sigmoid(logit(p) / temperature).
 
     Attributes:
-        temperature (float): Above 1 for what is too sure, below 1 for the reverse.
+        temperature (float): Above 1 for overconfident scores, below 1 for
+            underconfident ones.
     """
 
     temperature: float
@@ -81,18 +82,18 @@ class TemperatureScaling:
 
     @classmethod
     def fit(cls, labels: np.ndarray, scores: np.ndarray) -> 'TemperatureScaling':
-        """Fit by the log loss.
+        """Fit by minimizing the log loss.
 
         Args:
             labels (np.ndarray): 0 negative, 1 positive, shape (n, ).
             scores (np.ndarray): Probabilities, shape (n, ).
 
         Returns:
-            TemperatureScaling: With a temperature from 0.001 to 1,000; an end of it
-            where samples are separable or scores say nothing.
+            TemperatureScaling: With a temperature from 0.001 to 1,000; an end of this
+                range if samples are separable or scores carry no information.
 
         Raises:
-            ValueError: If a class has no sample, or a score is no probability.
+            ValueError: If a class has no sample, or a score is not a probability.
         """
         positive, scores = _probabilities(labels, scores)
         _refuse_one_class(positive)
@@ -114,17 +115,17 @@ class TemperatureScaling:
         return expit(_logits(np.asarray(scores, float)) / self.temperature)
 
     def parameters(self) -> dict[str, Any]:
-        """Return what JSON keeps of it."""
+        """Return the parameters for JSON."""
         return dict(temperature=self.temperature)
 
 
 @dataclass(frozen=True)
 class IsotonicRegression:
-    """Straight lines between points, level beyond the first and the last.
+    """Piecewise linear map, constant before the first and after the last point.
 
     Attributes:
-        scores (tuple[float]): Of the k points, ascending.
-        probabilities (tuple[float]): Theirs, nondecreasing.
+        scores (tuple[float]): Scores of the k points, ascending.
+        probabilities (tuple[float]): Probabilities of the points, nondecreasing.
     """
 
     scores: tuple[float, ...]
@@ -133,13 +134,13 @@ class IsotonicRegression:
 
     @classmethod
     def fit(cls, labels: np.ndarray, scores: np.ndarray) -> 'IsotonicRegression':
-        """Fit by squared error; samples of equal score are one.
+        """Fit by least squares; samples with equal scores are merged.
 
         Args:
             labels, scores (np.ndarray): As in :meth:`TemperatureScaling.fit`.
 
         Returns:
-            IsotonicRegression: With the ends of each level stretch as points.
+            IsotonicRegression: With the ends of each constant stretch as points.
 
         Raises:
             ValueError: As in :meth:`TemperatureScaling.fit`.
@@ -163,7 +164,7 @@ class IsotonicRegression:
         return np.interp(scores, self.scores, self.probabilities)
 
     def parameters(self) -> dict[str, Any]:
-        """Return what JSON keeps of it."""
+        """Return the parameters for JSON."""
         return dict(scores=list(self.scores), probabilities=list(self.probabilities))
 
 
@@ -184,13 +185,13 @@ def _refuse_one_class(positive: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class ReliabilityBins:
-    """Probabilities in bins of equal width, as far as there are samples.
+    """Probabilities in bins of equal width, without empty bins.
 
     Attributes:
         low, high (np.ndarray): Edges, shape (k, ).
-        counts (np.ndarray): Samples, shape (k, ).
+        counts (np.ndarray): Numbers of samples, shape (k, ).
         mean_score (np.ndarray): Mean probability of the samples, shape (k, ).
-        positive_share (np.ndarray): Share of the positives, shape (k, ).
+        positive_share (np.ndarray): Share of positives, shape (k, ).
     """
 
     low: np.ndarray
@@ -220,10 +221,10 @@ def reliability_bins(
         n_bins (int): Defaults to 10.
 
     Returns:
-        ReliabilityBins: Those that are not empty.
+        ReliabilityBins: The non-empty bins.
 
     Raises:
-        ValueError: If a score is no probability.
+        ValueError: If a score is not a probability.
     """
     positive, scores = _probabilities(labels, scores)
     inside = bin_of(scores, n_bins)
@@ -239,13 +240,13 @@ def reliability_bins(
 
 
 def brier_score(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean squared distance of probability and label (Brier, 1950).
+    """Mean squared difference between probability and label (Brier, 1950).
 
     Args:
         labels, scores (np.ndarray): As in :meth:`TemperatureScaling.fit`.
 
     Returns:
-        float: In [0, 1], 0 the best; NaN without samples.
+        float: In [0, 1], 0 is best; NaN without samples.
     """
     positive, scores = _probabilities(labels, scores)
     return float(np.mean((scores - positive) ** 2)) if len(scores) else float('nan')
@@ -263,7 +264,7 @@ def expected_calibration_error(
         labels, scores, n_bins: As in :func:`reliability_bins`.
 
     Returns:
-        float: In [0, 1], 0 the best; NaN without samples.
+        float: In [0, 1], 0 is best; NaN without samples.
     """
     bins = reliability_bins(labels, scores, n_bins)
     return _expected_error(bins.counts, bins.mean_score, bins.positive_share)
@@ -290,7 +291,7 @@ def calibration_summary(
 
     Args:
         labels, scores (np.ndarray): As in :meth:`TemperatureScaling.fit`.
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
         n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals. Defaults
             to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
@@ -299,7 +300,7 @@ def calibration_summary(
     Returns:
         dict or None: Ready for JSON: ``brier`` and ``ece``, each a dict of ``value``,
         ``low`` and ``high``, and ``reliability``, columns of :class:`ReliabilityBins`.
-        ``None`` where scores are no probabilities, or there are none.
+        ``None`` if scores are not probabilities, or there are none.
     """
     positive, scores = checked_scores(labels, scores)
     if not len(scores) or not are_probabilities(scores):

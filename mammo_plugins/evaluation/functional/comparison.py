@@ -1,4 +1,4 @@
-"""Systems held against each other, over several seeds."""
+"""Comparison of systems over several seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ def mean_over_seeds(
 ) -> Estimate:
     """Average a figure over seeds, with an interval over patients.
 
-    Each seed has test patients of its own, so draw k of the mean is the mean of
-    the seeds' draws k. The interval is over patients; the spread between trainings
-    is in it only as far as it is among these few seeds.
+    Each seed has its own test patients, so draw k of the mean is the mean of the seeds'
+    draws k. The interval is over patients; it includes the spread between trainings
+    only to the extent that it appears among these few seeds.
 
     Args:
-        values (Sequence[np.ndarray]): Of each seed, shape (v, ).
-        draws (Sequence[np.ndarray]): Bootstrap draws of each seed, (n_draws, v).
+        values (Sequence[np.ndarray]): Values for each seed, shape (v, ).
+        draws (Sequence[np.ndarray]): Bootstrap draws for each seed, (n_draws, v).
     """
     low, high = percentile_interval(np.mean(draws, axis=0))
     return Estimate(np.mean(values, axis=0), low, high)
@@ -45,16 +45,16 @@ def paired_difference(
     reference_values: Sequence[np.ndarray],
     reference_draws: Sequence[np.ndarray],
 ) -> Estimate:
-    """Average the difference to a reference system, patient by patient.
+    """Average the difference from a reference system, paired by patient.
 
     Args:
         values, draws: As in :func:`mean_over_seeds`.
-        reference_values, reference_draws: Those of the reference, tested on the
-            same patients and drawn with the same seed, so that draw k is of the
-            same patients for both.
+        reference_values, reference_draws: Those of the reference, tested on the same
+            patients and drawn with the same seed, so draw k has the same patients for
+            both.
 
     Raises:
-        ValueError: If the draws cannot be of the same patients.
+        ValueError: If the draws cannot be from the same patients.
     """
     if np.shape(draws) != np.shape(reference_draws):
         raise ValueError(
@@ -69,19 +69,18 @@ def paired_difference(
 
 
 def read_draws(summary: dict, figures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Take figures and their draws out of a summary.
+    """Extract figures and their draws from a summary.
 
     Args:
-        summary (dict): Of :func:`froc_summary` ('recall@0.5', ... by FPPI), of
-            :func:`roc_summary` ('auc', 'macro_f1' at the first threshold that was
-            given, and 'macro_f1@chosen' at one that was chosen on another part;
-            'pf1' and 'f1_best' where ``ROCMetric`` added them) or of
-            :func:`means_summary` (by its names).
+        summary (dict): Result of :func:`froc_summary` ('recall@0.5', ... by FPPI), of
+            :func:`roc_summary` ('auc', 'macro_f1' at the first given threshold, and
+            'macro_f1@chosen' at one chosen on another part; 'pf1' and 'f1_best' if
+            ``ROCMetric`` added them) or of :func:`means_summary` (by its names).
         figures (Sequence[str]): Names of v figures.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Of shapes (v, ) and (n_draws, v); NaN for
-        what is not defined.
+        tuple[np.ndarray, np.ndarray]: Shapes (v, ) and (n_draws, v); NaN for undefined
+            values.
 
     Raises:
         ValueError: If the summary has no such figure.
@@ -98,7 +97,7 @@ def figure_names(summary: dict) -> list[str]:
     """Return the figures that :func:`read_draws` finds in a summary.
 
     Args:
-        summary (dict): As there.
+        summary (dict): As in :func:`read_draws`.
     """
     return list(_figures_of(summary))
 
@@ -139,13 +138,13 @@ def _figures_of(summary: dict) -> dict[str, tuple]:
 def format_estimate(
     estimate: Estimate, index: int, signed: bool = False, digits: int = 2
 ) -> str:
-    """Write a figure as ``0.75 [0.61, 0.86]``, or ``0.75 (no CI)``.
+    """Format a figure as ``0.75 [0.61, 0.86]``, or ``0.75 (no CI)``.
 
     Args:
         estimate (Estimate): The figures.
-        index (int): Which one.
-        signed (bool): Whether to write a plus, for differences.
-        digits (int): After the point. Defaults to 2.
+        index (int): Index of the figure.
+        signed (bool): Whether to write a plus sign, for differences.
+        digits (int): Digits after the decimal point. Defaults to 2.
     """
 
     def text(number: float) -> str:

@@ -1,8 +1,8 @@
-"""AUCs of several systems on the same samples, and how they vary together.
+"""AUCs of several systems on the same samples, and their covariances.
 
-DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988) 837, for samples that are
-independent; Obuchowski, Biometrics 53 (1997) 567, where patients have several, such as
-two breasts. With one sample a patient both are the same.
+DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988) 837, for independent samples;
+Obuchowski, Biometrics 53 (1997) 567, if patients have several, such as two breasts.
+With one sample per patient both are the same.
 """
 
 from collections.abc import Hashable, Sequence
@@ -16,14 +16,14 @@ from .roc import checked_scores, lacking_class
 
 @dataclass(frozen=True)
 class AUCDifference:
-    """How two systems compare, the first less the second.
+    """Comparison of two systems, first minus second.
 
     Attributes:
-        aucs (tuple[float, float]): Theirs.
+        aucs (tuple[float, float]): AUCs of both systems.
         value (float): The difference.
         low, high (float): Ends of its 95% confidence interval.
-        standard_error (float): Of the difference.
-        p_value (float): Two-sided, of no difference.
+        standard_error (float): Standard error of the difference.
+        p_value (float): Two-sided p-value for no difference.
     """
 
     aucs: tuple[float, float]
@@ -37,12 +37,12 @@ class AUCDifference:
 def auc_covariance(
     labels: np.ndarray, scores: np.ndarray, patients: Sequence[Hashable]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """AUCs of k systems, and their covariances.
+    """Return the AUCs of k systems and their covariances.
 
     Args:
         labels (np.ndarray): 0 negative, 1 positive, shape (n, ).
-        scores (np.ndarray): Of each system, shape (k, n).
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        scores (np.ndarray): Scores of each system, shape (k, n).
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Shapes (k, ) and (k, k); covariances are NaN
@@ -62,7 +62,8 @@ def auc_covariance(
     m, n = int(positive.sum()), int((~positive).sum())
     if not m or not n:
         return undefined[0], undefined
-    # chance that a negative lies below each positive, and a positive above each negative
+    # probability that a negative is below each positive, and a positive above each
+    # negative
     over, under = [], []
     for row in table:
         ranks = rankdata(row)
@@ -75,7 +76,7 @@ def auc_covariance(
     number = owner.max() + 1
 
     def by_patient(parts: list[np.ndarray], chosen: np.ndarray) -> np.ndarray:
-        """Sums over each patient's samples of what is left of the mean, (k, p)."""
+        """Sum the deviations from the mean over each patient's samples, (k, p)."""
         return np.array(
             [
                 np.bincount(owner[chosen], part - auc, number)
@@ -102,16 +103,16 @@ def auc_difference(
     reference_scores: np.ndarray,
     patients: Sequence[Hashable],
 ) -> AUCDifference:
-    """Test whether two systems have one AUC, on the same samples.
+    """Test whether two systems have the same AUC, on the same samples.
 
     Args:
         labels (np.ndarray): 0 negative, 1 positive, shape (n, ).
-        scores, reference_scores (np.ndarray): Of both systems, shape (n, ).
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        scores, reference_scores (np.ndarray): Scores of both systems, shape (n, ).
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
 
     Returns:
-        AUCDifference: NaN where :func:`auc_covariance` is; equal scores differ by 0
-        with certainty, and have a p-value of 1.
+        AUCDifference: NaN where :func:`auc_covariance` is NaN; equal scores differ by
+            exactly 0, with a p-value of 1.
 
     Raises:
         ValueError: As in :func:`auc_covariance`.
@@ -121,7 +122,7 @@ def auc_difference(
     )
     contrast = np.array([1.0, -1.0])
     value = float(contrast @ aucs)
-    # what is left of equal terms may be below 0 by rounding
+    # the difference of equal terms may be below 0 by rounding
     error = float(np.sqrt(np.maximum(contrast @ covariance @ contrast, 0)))
     if error < 1e-12:
         p_value = 1.0 if abs(value) < 1e-12 else 0.0

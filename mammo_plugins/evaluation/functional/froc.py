@@ -2,35 +2,33 @@
 
 The rule, in full:
 
-1. At a threshold t the detections are those of score >= t. Detections of equal
-   score therefore enter together, and no score is left out.
-2. A detection overlaps a lesion if their IoU is strictly greater than the
+1. At a threshold t the detections are those with score >= t. Detections with equal
+scores therefore enter together, and no score is skipped. 2. A detection overlaps a
+lesion if their IoU is strictly greater than the
    IoU threshold (MommiNet-v2, section 4: 'greater than 0.2').
 3. A detection that overlaps one or more lesions is assigned to one of them:
-   that of highest IoU, and of lesions with the same IoU the one listed first.
-   One box finds one lesion, however many it covers.
+   the one with the highest IoU; if several have the same IoU, the one listed first. One
+   box finds one lesion, however many it covers.
 4. A lesion is found at t if a detection assigned to it has score >= t. It
    counts once: further detections on it are neither hits nor false positives.
 5. A detection that overlaps no lesion, but has more than the same threshold
    of its own area in an ignored region (``iscrowd``, COCO's rule for them), is
-   neither. Lesions go before ignored regions.
+   neither. Lesions take precedence over ignored regions.
 6. Every other detection is a false positive.
 
-The assignment of a detection depends on no other detection. So matching again
-at each threshold and matching once give the same answer, and recall and false
-positives can only grow as t falls.
+The assignment of a detection does not depend on other detections. So matching again at
+each threshold and matching once give the same result, and recall and false positives
+can only grow as t falls.
 
-Recall(t) is the share of all lesions that are found. FPPI(t) is the number of
-false positives over the number of ALL images, normals included; with
-``normals_only`` it is the false positives on normal images over the number of
-normal images (no lesion and no ignored region). Recall at an FPPI of f is the
-highest recall of any threshold with FPPI(t) <= f: a step, without
-interpolation, and where the detector never makes f false positives an image,
-its recall with all its detections. Without lesions recall is NaN, never 0 or
-1; FPPI is still defined.
+Recall(t) is the share of all lesions that are found. FPPI(t) is the number of false
+positives divided by the number of ALL images, including normals; with ``normals_only``
+it is the number of false positives on normal images divided by the number of normal
+images (no lesion and no ignored region). Recall at an FPPI of f is the highest recall
+of any threshold with FPPI(t) <= f: a step function without interpolation. If the
+detector never reaches f false positives per image, it is the recall with all
+detections. Without lesions recall is NaN, never 0 or 1; FPPI is still defined.
 
-The unit of the bootstrap is the patient: views of one patient are not
-independent of each other.
+The unit of the bootstrap is the patient: views of one patient are not independent.
 """
 
 from collections.abc import Hashable, Sequence
@@ -45,7 +43,7 @@ NEITHER = -2
 def match_detections(
     iou: np.ndarray, iou_thr: float, iou_ignored: np.ndarray | None = None
 ) -> np.ndarray:
-    """Say of each detection of an image what it is, at every threshold.
+    """Classify each detection of an image, for all thresholds.
 
     Rules 2, 3, 5 and 6 of the module's docstring. Which of several detections
     on one lesion is the hit depends on the threshold; :func:`froc_curve`
@@ -81,12 +79,12 @@ class ImageMatches:
         scores (np.ndarray): Scores, any order, shape (n,).
         labels (np.ndarray): From :func:`match_detections`, shape (n,).
         n_lesions (int): Number of lesions of the image.
-        patient (Hashable): Who the image belongs to.
+        patient (Hashable): Patient of the image.
         n_ignored (int): Number of ignored regions. Defaults to 0.
-        n_outside (int): Number of detections that were dropped before, since they
-            are outside the breast. Defaults to 0.
+        n_outside (int): Number of detections that were dropped because they are outside
+            the breast. Defaults to 0.
         image (Hashable): Its ``img_id``. Defaults to ``None``, unknown.
-        exam (Hashable): Which it is of. Defaults to ``None``, unknown.
+        exam (Hashable): Exam of the image. Defaults to ``None``, unknown.
     """
 
     scores: np.ndarray
@@ -101,16 +99,16 @@ class ImageMatches:
 
 @dataclass(frozen=True)
 class FROCData:
-    """What a FROC curve is computed from, in flat arrays.
+    """The data of a FROC curve, in flat arrays.
 
     Attributes:
         scores (np.ndarray): Scores of all detections, descending, (d,).
         fp_scores (np.ndarray): Scores of the false positives, descending,
             (f,).
         fp_patients (np.ndarray): Patient index of each false positive, (f,).
-        fp_normal (np.ndarray): Is it on a normal image? bool, (f,).
-        hit_scores (np.ndarray): For each lesion that is ever found the
-            highest score on it, descending, (h,).
+        fp_normal (np.ndarray): Whether it is on a normal image, bool, (f,).
+        hit_scores (np.ndarray): Highest score on each lesion that is ever found,
+            descending, (h,).
         hit_patients (np.ndarray): Patient index of each such lesion, (h,).
         images (np.ndarray): Number of images of each patient, (p,).
         normals (np.ndarray): Number of normal images of each patient, (p,).
@@ -132,8 +130,8 @@ class FROCData:
         """Gather the images of a data set.
 
         Args:
-            matches (Sequence[ImageMatches]): One item an image. Patients are
-                numbered in sorted order, so the order of images is free.
+            matches (Sequence[ImageMatches]): One item per image. Patients are numbered
+                in sorted order, so the order of images does not matter.
 
         Raises:
             ValueError: If there are no images or a score is not finite.
@@ -166,7 +164,7 @@ class FROCData:
         hit = np.flatnonzero(labels >= 0)
         first_lesion = np.cumsum(n_lesions) - n_lesions
         lesion = first_lesion[image_of[hit]] + labels[hit]
-        # The first of a lesion's detections in descending order is its best.
+        # In descending order, the first detection of a lesion is its best.
         hit = np.sort(hit[np.unique(lesion, return_index=True)[1]])
 
         n_patients = int(patient_of.max()) + 1
@@ -187,7 +185,7 @@ class FROCData:
         )
 
     def _on_normals(self) -> 'FROCData':
-        """The same data with FPPI counted on normal images alone."""
+        """Return the same data with FPPI counted only on normal images."""
         fields = {**self.__dict__, 'images': self.normals}
         for name in ('fp_scores', 'fp_patients', 'fp_normal'):
             fields[name] = getattr(self, name)[self.fp_normal]
@@ -196,7 +194,7 @@ class FROCData:
 
 @dataclass(frozen=True)
 class FROCCurve:
-    """One point for each distinct score, and the point where none is kept.
+    """One point for each distinct score, and the point without detections.
 
     Attributes:
         thresholds (np.ndarray): Infinity, then all distinct scores in
@@ -213,7 +211,7 @@ class FROCCurve:
 
 
 def froc_curve(data: FROCData, normals_only: bool = False) -> FROCCurve:
-    """The FROC curve over all patients.
+    """Compute the FROC curve over all patients.
 
     Args:
         data (FROCData): The matched detections of a data set.
@@ -234,7 +232,7 @@ def froc_curve(data: FROCData, normals_only: bool = False) -> FROCCurve:
 
 
 def _count_from(descending: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """How many of the scores reach each threshold."""
+    """Count the scores that reach each threshold."""
     return np.searchsorted(-descending, -thresholds, side='right')
 
 
@@ -243,7 +241,7 @@ def _ratio(counts: np.ndarray, total: int) -> np.ndarray:
 
 
 def operating_index(curve: FROCCurve, fppi: Sequence[float]) -> np.ndarray:
-    """The point of a curve that serves as operating point for an FPPI.
+    """Return the points of a curve that serve as operating points for FPPIs.
 
     Args:
         curve (FROCCurve): A curve, from :func:`froc_curve`.
@@ -251,16 +249,16 @@ def operating_index(curve: FROCCurve, fppi: Sequence[float]) -> np.ndarray:
 
     Returns:
         np.ndarray: Index of the lowest threshold with FPPI(t) <= the value,
-        shape (v,). Where FPPI is NaN (no normal images), the last point.
+        shape (v,). The last point if FPPI is NaN (no normal images).
     """
     return np.searchsorted(curve.fppi, fppi, side='right') - 1
 
 
 def recall_at_fppi(curve: FROCCurve, fppi: Sequence[float]) -> np.ndarray:
-    """Highest recall of any threshold whose FPPI is not above the value.
+    """Highest recall at any threshold whose FPPI does not exceed the value.
 
-    A step, without interpolation. Where the curve ends before the value, its
-    last recall.
+    A step function without interpolation. If the curve ends before the value, its last
+    recall is used.
 
     Args:
         curve (FROCCurve): A curve, from :func:`froc_curve`.
@@ -282,8 +280,8 @@ def bootstrap_froc(
 ) -> np.ndarray:
     """Recall at given FPPIs in samples of patients drawn with replacement.
 
-    Every draw takes as many patients as there are, each with all images. A
-    draw is ``rng.integers(p, size=p)`` of one generator for all draws.
+    Every draw contains as many patients as there are, each with all images. A draw is
+    ``rng.integers(p, size=p)`` of one generator for all draws.
 
     Args:
         data (FROCData): The matched detections of a data set.
@@ -298,7 +296,7 @@ def bootstrap_froc(
     rng = np.random.default_rng(seed)
     n_patients = len(data.images)
     recalls = np.full((n_draws, len(fppi)), np.nan)
-    # Recall rises only where a lesion is found: these thresholds suffice.
+    # Recall rises only when a lesion is found, so these thresholds suffice.
     levels = np.unique(data.hit_scores)[::-1]
     n_hits = _count_from(data.hit_scores, levels)
     n_fps = _count_from(data.fp_scores, levels)

@@ -1,4 +1,4 @@
-"""The numbers of a FROC evaluation as a JSON object and as a table."""
+"""The figures of a FROC evaluation as a JSON object and as a table."""
 
 from collections.abc import Callable, Sequence
 from decimal import ROUND_FLOOR, Decimal
@@ -21,16 +21,16 @@ from .froc import (
 )
 
 FORMAT = 'mammo_plugins.froc/1'
-# what must agree for two curves to be compared, and what should
+# what must match to compare two curves, and what should
 _RULE = {'match': 'match', 'iou_thr': 'IoU threshold'}
 _DATA = ('images', 'normal_images', 'lesions')
 _MATCHES = {'bbox': 'boxes', 'mask': 'masks'}
-# The band is drawn at these FPPIs: dense where detectors are compared.
+# FPPIs at which the band is drawn: dense where detectors are compared.
 BAND_FPPI = np.concatenate(([0], np.geomspace(0.01, 10, 61)))
 
 
 def rule_sentence(summary: dict) -> str:
-    """The rule behind the numbers, for print beside them.
+    """Describe the rule behind the figures, to be printed next to them.
 
     Args:
         summary (dict): From :func:`froc_summary`.
@@ -38,7 +38,7 @@ def rule_sentence(summary: dict) -> str:
     kind = _MATCHES[summary['match']]
     unit = summary['resampling_unit']
     interval = 'no CI'
-    if summary.get('no_interval'):  # not in files of earlier versions
+    if summary.get('no_interval'):  # missing in files of earlier versions
         interval += f': {summary["no_interval"]}'
     elif summary['n_bootstrap']:
         interval = (
@@ -66,7 +66,7 @@ def froc_summary(
     seed: int = 0,
     resampling_unit: str = 'patients',
 ) -> dict:
-    """Everything about a FROC evaluation that is worth keeping.
+    """Summarize a FROC evaluation.
 
     Args:
         data (FROCData): The matched detections of a data set.
@@ -77,18 +77,18 @@ def froc_summary(
         n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals.
             Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        resampling_unit (str): What ``data`` calls a patient.
+        resampling_unit (str): Noun for what ``data`` calls a patient.
             Defaults to 'patients'.
 
     Returns:
-        dict: Ready for JSON. What is unknown (recall without lesions, the
-        threshold of a point that keeps no detection) is None. The curve holds
-        the corners of the step function: nothing is lost but the points
-        between two corners. ``draws`` holds the recall of each bootstrap draw at
-        each FPPI; of two systems tested on the same patients with the same seed,
-        the draws are of the same patients, so that differences can be taken.
-        ``no_interval`` says why there is none where fewer than two patients have a
-        lesion, '' otherwise; the draws are None then.
+        dict: Ready for JSON. Unknown values (recall without lesions, the threshold of a
+            point without detections) are None. The curve contains the corners of the
+            step function; only points between two corners are lost. ``draws`` contains
+            the recall of each bootstrap draw at each FPPI. Two systems tested on the
+            same patients with the same seed have draws of the same patients, so you can
+            compute differences. ``no_interval`` states why there is no interval if
+            fewer than two patients have a lesion, otherwise it is ''; the draws are
+            then None.
     """
     curve = froc_curve(data)
     normals = froc_curve(data, normals_only=True)
@@ -145,7 +145,7 @@ def froc_summary(
 
 
 def _corners(curve: FROCCurve) -> dict[str, list]:
-    """The points where recall changes, and the last before each change."""
+    """Return the points where recall changes, and the last one before each change."""
     changes = np.flatnonzero(np.diff(curve.recall) > 0)
     keep = np.unique(np.concatenate(([0], changes, changes + 1, [len(curve.fppi) - 1])))
     return dict(
@@ -156,13 +156,13 @@ def _corners(curve: FROCCurve) -> dict[str, list]:
 
 
 def format_table(summaries: dict[str, dict]) -> str:
-    """A plain-text table of one or several evaluations.
+    """Format one or several evaluations as a plain-text table.
 
     Args:
-        summaries (dict[str, dict]): From :func:`froc_summary`, by name.
+        summaries (dict[str, dict]): Results of :func:`froc_summary`, by name.
 
     Returns:
-        str: One line for each name and operating point.
+        str: One line per name and operating point.
     """
     header = (
         'run',
@@ -204,9 +204,9 @@ def _decimal(value: float | None) -> str:
 
 
 def _threshold(value: float | None) -> str:
-    """Write a threshold so that the detections from what is written are the same.
+    """Format a threshold so that the rounded value gives the same detections.
 
-    Rounded to nearest it may lie above the score of the last one.
+    Rounded to nearest, it could exceed the score of the last detection.
     """
     if value is None:
         return '-'
@@ -236,7 +236,7 @@ def _are_points(value: Any) -> bool:
 
 
 def _are_columns(*keys: str, least: int = 0) -> Callable[[Any], bool]:
-    """Return a check of lists of one length, of numbers or ``None``."""
+    """Return a check for lists of one length, of numbers or ``None``."""
 
     def sound(value: Any) -> bool:
         if not _has(
@@ -259,12 +259,12 @@ def _is_curve(value: Any) -> bool:
 def _is_band(value: Any) -> bool:
     if not _are_columns('fppi', 'low', 'high')(value):
         return False
-    # without intervals all of it is unknown
+    # without intervals all values are unknown
     edges = [edge is None for edge in value['low'] + value['high']]
     return all(map(is_number, value['fppi'])) and (all(edges) or not any(edges))
 
 
-# what is read of a file, and whether it can be
+# fields read from a file, and their checks
 _FIELDS: dict[str, Callable[[Any], bool]] = dict(
     iou_thr=is_number,
     match=lambda value: isinstance(value, str) and value in _MATCHES,
@@ -286,7 +286,7 @@ def read_froc(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: If it does not exist.
-        ValueError: If the file is no such file or damaged; the message names it.
+        ValueError: If the file is of another kind or damaged; the message names it.
     """
     path = Path(path)
     if not path.is_file():
@@ -310,13 +310,13 @@ def read_froc(path: str | Path) -> dict:
 
 
 def different_data(summaries: dict[str, dict]) -> list[str]:
-    """See whether curves may stand in one figure.
+    """Check whether curves may be shown in one figure.
 
     Args:
         summaries (dict[str, dict]): Files' contents by name.
 
     Returns:
-        list[str]: Warnings: curves of other test data.
+        list[str]: Warnings about curves from different test data.
 
     Raises:
         ValueError: If two curves were computed by different rules.

@@ -1,30 +1,29 @@
-"""Weakly supervised segmentation and localisation by heat maps (DisAsymNet).
+"""Weakly supervised segmentation and localization by heat maps (DisAsymNet).
 
 DisAsymNet (section 3.2, table 2) compares class activation maps (CAMs) with annotated
 lesions 'following the approach [11]', which is HAM (Ouyang et al., IEEE TMI 40, 2021).
-What the paper leaves open is taken from HAM's published code. The rule, in full:
+Where the paper is silent, HAM's published code is followed. The rule, in full:
 
-1. The unit is the image: all its lesions together are the reference. Images without
-   a lesion do not count.
-2. The heat map is made binary by :func:`binarise`, whatever the classifier says of
-   the image. The paper states no rule; the default is HAM's.
-3. Pixels of ignored regions (``iscrowd``) that belong to no lesion count neither as
+1. The unit is the image: all its lesions together are the reference. Images without a
+lesion do not count. 2. The heat map is binarized by :func:`binarise`, regardless of the
+classifier's output for the image. The paper states no rule; the default is HAM's. 3.
+Pixels of ignored regions (``iscrowd``) that belong to no lesion count neither as
    detected nor as missed.
-4. IoU, Dice and IoR compare the detected region with the reference. A share of
-   nothing is 0: where nothing is detected, an image has 0 in all of them.
-5. IoR is 'intersection over reference' in the paper: the share of the reference that
-   is detected. HAM's code, for the same name and thresholds, divides by the detected
+4. IoU, Dice and IoR compare the detected region with the reference. A share of an empty
+region is 0: an image without a detected region has 0 in all of them. 5. IoR is
+'intersection over reference' in the paper: the share of the reference that
+   is detected. HAM's code, with the same name and thresholds, divides by the detected
    region. Both are computed: ``ior`` and ``iod`` (intersection over detected region).
-   ``ior`` alone is 1 for a map that is hot everywhere.
+   A map that is hot everywhere has an ``ior`` of 1, so ``ior`` alone is not enough.
 6. Segmentation figures are means over images. The accuracy at a threshold is the
-   share of images above it (strictly, by the paper's words; HAM's code takes equal
-   values in too); mean TIoU, mean TIoR and mean TIoD are its means over thresholds.
+   share of images above it (strictly, as the paper states; HAM's code includes equal
+   values); mean TIoU, mean TIoR and mean TIoD are its means over thresholds.
 
-7. Regions hang on a threshold and on the grid of the map. So the figures are given for
-   several thresholds too, and the share of maxima that hit a lesion (the 'pointing
-   game' of Zhang et al., ECCV 2016), which needs none.
+7. Regions depend on a threshold and on the grid of the map. So the figures are also
+   given for several thresholds, and the share of maxima that hit a lesion (the
+   'pointing game' of Zhang et al., ECCV 2016), which needs none.
 
-Without a lesion in any image all figures are NaN. The bootstrap draws patients among
+If no image has a lesion, all figures are NaN. The bootstrap draws patients among
 those with a lesion.
 """
 
@@ -38,7 +37,7 @@ from .bootstrap import means_summary, to_json
 
 FORMAT = 'mammo_plugins.localization/1'
 CAM_RULES = ('minmax', 'max', 'absolute')
-# HAM's code keeps sigmoid(100 (m - 0.4)) >= 0.999 of the min-max normalised map m
+# HAM's code keeps sigmoid(100 (m - 0.4)) >= 0.999 of the min-max normalized map m
 CAM_THRESHOLD = 0.4 + math.log(999) / 100
 CAM_SWEEP = (0.47, 0.5, 0.6, 0.7, 0.8, 0.9)
 TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -47,7 +46,7 @@ FIGURES = ('iou', 'ior', 'iod', 'dice', 'mean_tiou', 'mean_tior', 'mean_tiod')
 
 
 class Overlap(NamedTuple):
-    """How the detected region of an image and its reference overlap, in [0, 1].
+    """Overlap of an image's detected region with its reference, in [0, 1].
 
     Attributes:
         iou (float): Intersection over union.
@@ -63,7 +62,7 @@ class Overlap(NamedTuple):
 
 
 def check_cam_rule(rule: str, threshold: float) -> None:
-    """Raise a ValueError if :func:`binarise` does not take these arguments."""
+    """Raise a ValueError if :func:`binarise` does not accept these arguments."""
     if rule not in CAM_RULES:
         raise ValueError(
             f'the rule for heat maps is {rule!r}, expected one of {CAM_RULES}'
@@ -78,15 +77,15 @@ def check_cam_rule(rule: str, threshold: float) -> None:
 def binarise(
     heat_map: np.ndarray, rule: str = 'minmax', threshold: float = CAM_THRESHOLD
 ) -> np.ndarray:
-    """Say which pixels a heat map detects.
+    """Return the pixels that a heat map detects.
 
     Args:
         heat_map (np.ndarray): At least 0, shape (H, W).
-        rule (str): 'minmax': values that reach ``threshold`` once the map's minimum
-            is 0 and its maximum 1 (HAM); a constant map detects nothing. 'max':
-            values of at least ``threshold`` times the maximum (Zhou et al., CVPR
-            2016, took 0.2); a map of zeros detects nothing. 'absolute': values of at
-            least ``threshold``, for maps of probabilities. Defaults to 'minmax'.
+        rule (str): 'minmax': values that reach ``threshold`` after scaling the map to
+            [0, 1] (HAM); a constant map detects nothing. 'max': values of at least
+            ``threshold`` times the maximum (Zhou et al., CVPR 2016, used 0.2); a map of
+            zeros detects nothing. 'absolute': values of at least ``threshold``, for
+            maps of probabilities. Defaults to 'minmax'.
         threshold (float): Above 0. Defaults to 0.4 + ln(999) / 100, about 0.469,
             which is HAM's.
 
@@ -94,8 +93,8 @@ def binarise(
         np.ndarray: bool, shape (H, W).
 
     Raises:
-        ValueError: If the map is not two-dimensional, has no pixels, or holds a
-            value that is negative or not finite; or if the rule is none of these.
+        ValueError: If the map is not two-dimensional, has no pixels, or contains a
+            value that is negative or not finite; or if the rule is unknown.
     """
     check_cam_rule(rule, threshold)
     heat_map = _checked_map(heat_map)
@@ -109,7 +108,7 @@ def binarise(
 
 
 def _checked_map(heat_map: np.ndarray) -> np.ndarray:
-    """Return a map as numbers; raise a ValueError unless it can be used."""
+    """Return a map as an array of numbers; raise a ValueError if it is unusable."""
     heat_map = np.asarray(heat_map, float)
     if heat_map.ndim != 2 or not heat_map.size:
         raise ValueError(f'the heat map has shape {heat_map.shape}, expected (H, W)')
@@ -126,24 +125,24 @@ def _checked_map(heat_map: np.ndarray) -> np.ndarray:
 
 
 def _is_flat(low: float, high: float) -> bool:
-    """Whether a map is constant, but for what interpolation leaves in rounding."""
+    """Return whether a map is constant up to rounding errors of interpolation."""
     return high - low <= 1e-6 * high
 
 
 def max_hit(
     heat_map: np.ndarray, reference: np.ndarray, ignored: np.ndarray | None = None
 ) -> float:
-    """Say whether the maximum of a heat map lies in a lesion.
+    """Return whether the maximum of a heat map lies in a lesion.
 
     Args:
         heat_map (np.ndarray): At least 0, shape (H, W).
         reference (np.ndarray): All lesions together, bool, shape (H, W).
-        ignored (np.ndarray, optional): Pixels that count only where they are also
-            of a lesion, bool, shape (H, W). Defaults to None.
+        ignored (np.ndarray, optional): Pixels that count only if they also belong to a
+            lesion, bool, shape (H, W). Defaults to None.
 
     Returns:
-        float: 0 or 1; of several pixels with the maximum the share that hits, for one
-        of them is as good as another. A constant map has no maximum: 0.
+        float: 0 or 1; if several pixels have the maximum, the share of them that hits.
+            0 for a constant map, which has no maximum.
 
     Raises:
         ValueError: As in :func:`binarise` and :func:`region_overlap`.
@@ -160,7 +159,7 @@ def max_hit(
 
 
 def box_mask(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
-    """Pixels of a box, for lesions without a mask.
+    """Return the pixels of a box, for lesions without a mask.
 
     Args:
         box (Sequence[float]): (x1, y1, x2, y2) in continuous coordinates: pixel k
@@ -169,7 +168,7 @@ def box_mask(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
 
     Returns:
         np.ndarray: bool, shape (H, W): pixels whose centre lies in the box, or, if
-        there is none in a direction, the pixel of the box's middle. Empty only for
+        there is none in a direction, the pixel at the middle of the box. Empty only for
         a box outside the image.
     """
     x1, y1, x2, y2 = box
@@ -194,11 +193,11 @@ def region_overlap(
     Args:
         detected (np.ndarray): From :func:`binarise`, bool, shape (H, W).
         reference (np.ndarray): All lesions together, bool, shape (H, W).
-        ignored (np.ndarray, optional): Pixels that count only where they are also
-            of a lesion, bool, shape (H, W). Defaults to None.
+        ignored (np.ndarray, optional): Pixels that count only if they also belong to a
+            lesion, bool, shape (H, W). Defaults to None.
 
     Returns:
-        Overlap: A share of nothing is 0.
+        Overlap: A share of an empty region is 0.
 
     Raises:
         ValueError: If the shapes differ.
@@ -232,7 +231,7 @@ def region_overlap(
 def localization_accuracy(
     values: np.ndarray, thresholds: Sequence[float]
 ) -> np.ndarray:
-    """Share of images whose overlap is above each threshold.
+    """Return the share of images whose overlap is above each threshold.
 
     Args:
         values (np.ndarray): Such as IoU, shape (n, ).
@@ -250,17 +249,18 @@ def image_figures(
     tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
     tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
 ) -> np.ndarray:
-    """Figures of each image; those of a data set are their means.
+    """Return the figures of each image; their means are those of the data set.
 
     Args:
-        overlaps (Sequence[Overlap]): Of n images with a lesion.
-        tiou_thresholds (Sequence[float]): For IoU. Defaults to 0.1, 0.2, ..., 0.7.
-        tior_thresholds (Sequence[float]): For IoR and IoD. Defaults to 0.1, 0.25,
-            0.5, 0.75 and 0.9.
+        overlaps (Sequence[Overlap]): Overlaps of n images with a lesion.
+        tiou_thresholds (Sequence[float]): Thresholds for IoU. Defaults to 0.1, 0.2,
+            ..., 0.7.
+        tior_thresholds (Sequence[float]): Thresholds for IoR and IoD. Defaults to 0.1,
+            0.25, 0.5, 0.75 and 0.9.
 
     Returns:
-        np.ndarray: Shape (n, 7), columns as in ``FIGURES``: the four overlaps, then
-        the shares of thresholds that IoU, IoR and IoD are above.
+        np.ndarray: Shape (n, 7), columns as in ``FIGURES``: the four overlaps, then the
+            shares of thresholds below IoU, IoR and IoD.
     """
     values = np.asarray(overlaps, float).reshape(-1, len(Overlap._fields))
     above = [
@@ -284,26 +284,27 @@ def localization_summary(
     max_hits: Sequence[float] | None = None,
     sweep: Mapping[float, Sequence[Overlap]] | None = None,
 ) -> dict:
-    """Everything about a localisation by heat maps that is worth keeping.
+    """Summarize a localization by heat maps.
 
     Args:
-        overlaps (Sequence[Overlap]): Of n images with a lesion.
-        patients (Sequence[Hashable]): Whose each of these images is, n entries.
+        overlaps (Sequence[Overlap]): Overlaps of n images with a lesion.
+        patients (Sequence[Hashable]): Patient of each of these images, n entries.
         n_others (int): Number of images that do not count. Defaults to 0.
         tiou_thresholds, tior_thresholds: As in :func:`image_figures`.
         n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals. Defaults
             to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
-        max_hits (Sequence[float], optional): Of :func:`max_hit`, n entries. ``None``
-            where there are no heat maps. Defaults to None.
-        sweep (Mapping[float, Sequence[Overlap]], optional): By threshold of the heat
-            maps, the n overlaps with it. Defaults to None.
+        resampling_unit (str): Noun for the entries of ``patients``. Defaults to
+            'patients'.
+        max_hits (Sequence[float], optional): Results of :func:`max_hit`, n entries.
+            Defaults to None: there are no heat maps.
+        sweep (Mapping[float, Sequence[Overlap]], optional): The n overlaps by threshold
+            of the heat maps. Defaults to None.
 
     Returns:
-        dict: That of :func:`means_summary` for ``FIGURES`` and, if they are given,
-        ``max_hit``; with ``accuracies``, the points that the mean TIoU, TIoR and TIoD
-        are of, and ``sweep``, the means by threshold.
+        dict: Result of :func:`means_summary` for ``FIGURES`` and, if given,
+            ``max_hit``; with ``accuracies``, the values averaged in mean TIoU, TIoR and
+            TIoD, and ``sweep``, the means by threshold.
     """
     figures = image_figures(overlaps, tiou_thresholds, tior_thresholds)
     columns = figures

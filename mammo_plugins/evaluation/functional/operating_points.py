@@ -1,4 +1,4 @@
-"""Figures at one threshold with intervals over patients, whole and by subgroup."""
+"""Figures at one threshold with intervals over patients, overall and by subgroup."""
 
 from collections.abc import Hashable, Sequence
 
@@ -33,16 +33,17 @@ def bootstrap_point(
 ) -> np.ndarray:
     """Figures at an operating point in samples of patients drawn with replacement.
 
-    A threshold that a rule chooses is chosen anew in each draw, for what is estimated
-    is the sensitivity at that specificity, not at one number. A given one is held.
+    A threshold chosen by a rule is chosen again in each draw: the estimate is, for
+    example, the sensitivity at that specificity, not at one number. A given threshold
+    is fixed.
 
     Args:
         labels, scores, patients, n_draws, seed: As in :func:`bootstrap_auc`, whose
-            draws are of the same patients.
+            draws have the same patients.
         rule, value: As in :func:`operating_threshold`.
 
     Returns:
-        np.ndarray: ``POINT_FIGURES``, shape (n_draws, 3); NaN where not defined.
+        np.ndarray: ``POINT_FIGURES``, shape (n_draws, 3); NaN if undefined.
     """
     positive, scores = checked_scores(labels, scores)
     levels, level = np.unique(-scores, return_inverse=True)
@@ -73,7 +74,7 @@ def _at(curve: ROCCurve, threshold: float) -> tuple[float, ...]:
     """Return ``POINT_FIGURES`` at a threshold."""
     if np.isnan(threshold):
         return (np.nan,) * len(POINT_FIGURES)
-    # thresholds descend: the last that is not below it
+    # thresholds descend: use the last one that is not below it
     index = np.searchsorted(-curve.thresholds, -threshold, side='right') - 1
     return tuple(float(getattr(curve, name)[index]) for name in POINT_FIGURES)
 
@@ -87,14 +88,14 @@ def point_summary(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> dict:
-    """An operating point with 95% intervals over patients.
+    """Return an operating point with 95% intervals over patients.
 
     Args:
         labels, scores, patients, rule, value, seed: As in :func:`bootstrap_point`.
         n_bootstrap (int): Number of draws; 0 gives no intervals. Defaults to 1000.
 
     Returns:
-        dict: Ready for JSON, what is not defined is None: ``rule``, ``value``,
+        dict: Ready for JSON, with None for undefined values: ``rule``, ``value``,
         ``threshold``, each of ``POINT_FIGURES`` with its ``_low`` and ``_high``;
         ``samples``, ``positives``, ``patients`` (how many) and ``warning``
         (:func:`few_cases`).
@@ -108,7 +109,7 @@ def point_summary(
     threshold = operating_threshold(curve, rule, value)
     draws = bootstrap_point(positive, scores, patients, rule, value, n_bootstrap, seed)
     figures = dict(zip(POINT_FIGURES, _at(curve, threshold)))
-    # of each by itself: a draw without positives has a specificity
+    # one by one: a draw without positives still has a specificity
     of_figure = dict(sensitivity=positive, specificity=~positive)
     for k, name in enumerate(POINT_FIGURES):
         counted = of_figure.get(name, np.ones(len(positive), bool))
@@ -131,11 +132,11 @@ def point_summary(
 def format_figure(
     name: str, value: float | None, low: float | None, high: float | None
 ) -> str:
-    """Write a figure as ``sensitivity 0.80 [0.70, 0.90]``, ``-`` for what is None.
+    """Format a figure as ``sensitivity 0.80 [0.70, 0.90]``, with ``-`` for None.
 
     Args:
-        name (str): Of the figure; may be ''.
-        value, low, high (float, optional): It and its interval.
+        name (str): Name of the figure; may be ''.
+        value, low, high (float, optional): Its value and interval.
     """
     text = '-' if value is None else f'{value:.3f}'
     interval = '' if low is None or high is None else f' [{low:.3f}, {high:.3f}]'
@@ -143,10 +144,10 @@ def format_figure(
 
 
 def format_point(point: dict) -> str:
-    """Write the figures of :func:`point_summary` with their intervals.
+    """Format the figures of :func:`point_summary` with their intervals.
 
     Args:
-        point (dict): With ``POINT_FIGURES``.
+        point (dict): Contains ``POINT_FIGURES``.
     """
     return ', '.join(
         format_figure(name, *(point[f'{name}{end}'] for end in ('', '_low', '_high')))
@@ -155,11 +156,11 @@ def format_point(point: dict) -> str:
 
 
 def few_cases(positive: np.ndarray, patients: Sequence[Hashable]) -> str:
-    """Say of how few patients a figure is, '' if there are ``FEW`` of each class.
+    """Return a warning of few patients, '' if each class has at least ``FEW``.
 
     Args:
-        positive (np.ndarray): Which samples are, bool, shape (n, ).
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        positive (np.ndarray): Whether each sample is positive, bool, shape (n, ).
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
     """
     counts = {
         name: len({str(patients[i]) for i in np.flatnonzero(chosen)})
@@ -180,22 +181,22 @@ def subgroup_table(
     seed: int = 0,
     order: Sequence[str] = (),
 ) -> list[dict]:
-    """AUC, and figures at a threshold, of each subgroup.
+    """Return AUC and figures at a threshold for each subgroup.
 
     Args:
         labels, scores, patients, n_bootstrap, seed: As in :func:`point_summary`.
-        groups (Sequence[str | None]): Of each sample, ``None`` where it is not known, n
+        groups (Sequence[str | None]): Group of each sample, ``None`` if unknown, n
             entries.
-        threshold (float, optional): Defaults to ``None``, no figures at one.
-        of_positives (bool): Whether positives alone have groups, such as the size of a
-            lesion; each is held against all negatives. Defaults to False.
-        order (Sequence[str]): Groups that are to come first, such as those of numbers.
-            Defaults to none.
+        threshold (float, optional): The threshold. Defaults to ``None``: only AUC.
+        of_positives (bool): Whether only positives have groups, such as the size of a
+            lesion; each group is compared with all negatives. Defaults to False.
+        order (Sequence[str]): Groups to list first, such as ranges of numbers. Defaults
+            to none.
 
     Returns:
-        list[dict]: Of all samples first, then of each group by name, those of an
-        unknown one last. Each has ``group`` (``None`` for all), ``auc``, ``auc_low``,
-        ``auc_high`` and what :func:`point_summary` has.
+        list[dict]: First for all samples, then for each group by name, with unknown
+            ones last. Each has ``group`` (``None`` for all), ``auc``, ``auc_low``,
+            ``auc_high`` and the items of :func:`point_summary`.
     """
     positive, scores = checked_scores(labels, scores)
     if len(groups) != len(scores):

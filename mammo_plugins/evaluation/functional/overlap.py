@@ -18,15 +18,14 @@ def box_iou(boxes1: np.ndarray, boxes2: np.ndarray, crowd: bool = False) -> np.n
     Args:
         boxes1 (np.ndarray): Boxes (x1, y1, x2, y2) in pixels, shape (n, 4).
         boxes2 (np.ndarray): Boxes (x1, y1, x2, y2) in pixels, shape (m, 4).
-        crowd (bool): Divide by the area of the box of ``boxes1`` in place of
-            the union, as COCO does where ``boxes2`` are crowd regions.
-            Defaults to False.
+        crowd (bool): Divide by the area of the box of ``boxes1`` instead of the union,
+            like COCO if ``boxes2`` are crowd regions. Defaults to False.
 
     Returns:
         np.ndarray: IoU in [0, 1], float64, shape (n, m).
 
     Raises:
-        ValueError: If a box holds a NaN or has x2 < x1 or y2 < y1.
+        ValueError: If a box contains a NaN or has x2 < x1 or y2 < y1.
     """
     boxes1 = _as_boxes(boxes1, 'boxes1')
     boxes2 = _as_boxes(boxes2, 'boxes2')
@@ -81,7 +80,7 @@ def mask_iou(
         masks has IoU 0.
 
     Raises:
-        ValueError: If the masks do not all belong to an image of one size.
+        ValueError: If the masks differ in image size.
     """
     masks: list[dict] = [*masks1, *masks2]
     sizes = {tuple(rle['size']) for rle in masks}

@@ -1,4 +1,4 @@
-"""What is known of detected patches, from the lesions they lie on."""
+"""Labels of detected patches, from the lesions they overlap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class PatchLabels:
     """The labels of n patches.
 
     Attributes:
-        lesions (np.ndarray): For each patch the index of its lesion, or
+        lesions (np.ndarray): Index of each patch's lesion, or
             ``FALSE_POSITIVE`` (-1) or ``NEITHER`` (-2), int64, shape (n, ).
-        ious (np.ndarray): Largest IoU with any lesion, 0 without, shape (n, ).
-        malignant (np.ndarray): 1 malignant, 0 not, -1 not known, int64, (n, ).
-        birads_scores (np.ndarray): BI-RADS scores in [0, 1], NaN where not known,
-            shape (n, ).
+        ious (np.ndarray): Largest IoU with any lesion, 0 if there is none, shape (n, ).
+        malignant (np.ndarray): 1 malignant, 0 not, -1 unknown, int64, (n, ).
+        birads_scores (np.ndarray): BI-RADS scores in [0, 1], NaN if unknown, shape (n,
+            ).
     """
 
     lesions: np.ndarray
@@ -36,7 +36,7 @@ class PatchLabels:
 def lesion_labels(
     pathologies: Sequence[str | None], birads: Sequence[str | None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the annotation of lesions into labels.
+    """Convert the annotation of lesions to labels.
 
     Args:
         pathologies (Sequence[str | None]): 'malignant', 'benign' or ``None``.
@@ -64,29 +64,29 @@ def label_detections(
 ) -> PatchLabels:
     """Label the detections of one image by the rule of MommiNet-v2, section 3.8.
 
-    A detection whose IoU with a lesion is at least ``iou_thr`` has the labels of
-    that lesion (of several, the one of largest IoU). Any other detection is not
-    malignant ('normal or benign'), one that partly covers a malignant lesion
-    included, and its BI-RADS score is not known. A detection of which more than
-    ``iou_thr`` lies in an ignored region is not known at all.
+    A detection whose IoU with a lesion is at least ``iou_thr`` gets the labels of that
+    lesion (if there are several, the one with the largest IoU). Any other detection is
+    not malignant ('normal or benign'), even if it partly covers a malignant lesion, and
+    its BI-RADS score is unknown. A detection with more than ``iou_thr`` of its area in
+    an ignored region has only unknown labels.
 
     Args:
         boxes (np.ndarray): Detections (x1, y1, x2, y2), shape (n, 4).
         lesion_boxes (np.ndarray): Lesions in the same frame, shape (m, 4).
-        pathologies, birads (Sequence[str | None]): Of the m lesions, as in
+        pathologies, birads (Sequence[str | None]): Values for the m lesions, as in
             :func:`lesion_labels`.
         ignored_boxes (np.ndarray, optional): Regions to be ignored (COCO's
             ``iscrowd``), shape (k, 4). Defaults to ``None``.
-        iou_thr (float): Defaults to 0.5.
+        iou_thr (float): IoU threshold. Defaults to 0.5.
 
     Returns:
-        PatchLabels: Of the n detections.
+        PatchLabels: Labels of the n detections.
     """
     iou = box_iou(boxes, lesion_boxes)
     in_ignored = (
         None if ignored_boxes is None else box_iou(boxes, ignored_boxes, crowd=True)
     )
-    # 'equal or larger', where match_detections wants larger
+    # 'equal or larger', while match_detections requires larger
     lesions = match_detections(iou, np.nextafter(iou_thr, 0), in_ignored)
     malignant = np.full(len(lesions), UNKNOWN, np.int64)
     malignant[lesions == FALSE_POSITIVE] = NOT_MALIGNANT
@@ -104,10 +104,10 @@ def select_detections(
     """Choose which detections of one image become patches.
 
     Args:
-        scores (np.ndarray): Shape (n, ).
-        min_score (float): Least score. Defaults to 0.
-        max_detections (int, optional): Most detections, highest scores first, the
-            earlier of equal ones. Defaults to ``None``, all.
+        scores (np.ndarray): Scores, shape (n, ).
+        min_score (float): Minimum score. Defaults to 0.
+        max_detections (int, optional): Maximum number of detections, highest scores
+            first, earlier ones first if equal. Defaults to ``None``, all.
 
     Returns:
         np.ndarray: Indices, highest score first.

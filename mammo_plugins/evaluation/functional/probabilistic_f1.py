@@ -1,14 +1,15 @@
 """Probabilistic F1 (pF1) by breast, the metric of the RSNA competition of 2022.
 
-A true positive counts as much as the probability p that it is given: pTP is the sum of
+Each breast counts with its predicted probability p: pTP is the sum of
 p over the positive breasts, pFP that over the negative ones, pPrecision = pTP / (pTP +
 pFP), pRecall = pTP / number of positives, and pF1 their harmonic mean, which is 2 pTP /
 (pTP + pFP + positives). With probabilities of 0 and 1 it is the ordinary F1. A breast
-has one probability, made of those of its images, and is positive if one of them is.
+has one probability, computed from those of its images, and is positive if one of them
+is.
 
 Sources: R. Yacouby, D. Axman, Eval4NLP 2020, section 4; the evaluation page of RSNA
-Screening Mammography Breast Cancer Detection (Kaggle 2022), where a prediction is of a
-patient's breast, and is clipped to [0, 1].
+Screening Mammography Breast Cancer Detection (Kaggle 2022), where each prediction is
+for one breast of a patient, and is clipped to [0, 1].
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -33,20 +34,20 @@ def merge_breasts(
     breasts: Sequence[Hashable],
     rule: str = 'mean',
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Make one sample of each breast.
+    """Merge the samples of each breast into one.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`, shape (n, ).
-        breasts (Sequence[Hashable]): Of which breast each sample is, n entries.
+        breasts (Sequence[Hashable]): Breast of each sample, n entries.
         rule (str): 'mean' or 'max' of the scores of a breast. Defaults to 'mean'.
 
     Returns:
-        tuple[np.ndarray, np.ndarray, np.ndarray]: Labels, bool, true where one of the
-        breast's samples is positive; scores; and the index of the breast's first
-        sample; each of shape (b, ), in the order in which breasts first occur.
+        tuple[np.ndarray, np.ndarray, np.ndarray]: Labels, bool, true if one of the
+            breast's samples is positive; scores; and the index of the breast's first
+            sample; each of shape (b, ), in order of first occurrence.
 
     Raises:
-        ValueError: If there is not one breast a sample, or no such rule.
+        ValueError: If there is not one breast per sample, or the rule is unknown.
     """
     positive, scores = checked_scores(labels, scores)
     if len(breasts) != len(scores):
@@ -70,7 +71,7 @@ def merge_breasts(
 
 
 def probabilistic_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """pF1 of breasts.
+    """Compute the pF1 of breasts.
 
     Args:
         labels (np.ndarray): 0 negative, 1 positive, shape (n, ).
@@ -92,7 +93,7 @@ def probabilistic_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
 def _weighted_pf1(
     weights: np.ndarray, positive: np.ndarray, called: np.ndarray
 ) -> float:
-    """pF1 where each breast is there ``weights`` times."""
+    """Compute the pF1 with each breast repeated ``weights`` times."""
     positives = weights @ positive
     if not positives:
         return float('nan')
@@ -100,13 +101,14 @@ def _weighted_pf1(
 
 
 def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold at and above which calling breasts positive has the highest F1.
+    """Return the threshold at which scores >= threshold give the highest F1.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
 
     Returns:
-        float: One of the scores, of several the highest; NaN without positives.
+        float: One of the scores, the highest if several are best; NaN without
+            positives.
     """
     positive, scores = checked_scores(labels, scores)
     if not positive.any():
@@ -127,22 +129,25 @@ def probabilistic_f1_summary(
     seed: int = 0,
     resampling_unit: str = 'patients',
 ) -> dict:
-    """pF1 by breast, as it is and at the best threshold, with intervals.
+    """Summarize pF1 by breast, direct and at the best threshold, with intervals.
 
     Args:
         labels, scores, patients: As in :func:`roc_summary`, n entries.
         breasts, rule: As in :func:`merge_breasts`.
-        n_bootstrap (int): Draws of patients; 0 gives no interval. Defaults to 1000.
+        n_bootstrap (int): Bootstrap draws of patients; 0 gives no interval. Defaults to
+            1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
+        resampling_unit (str): Noun for the entries of ``patients``. Defaults to
+            'patients'.
 
     Returns:
-        dict: Ready for JSON; what is not defined is None. ``pf1`` of the
-        probabilities (None where scores are none) and ``f1_best``, the same with
-        breasts called at ``threshold``, which is chosen on these very breasts and
-        held in all draws; each a dict of ``value``, ``low``, ``high`` and ``draws``.
-        Further ``rule``, ``breasts``, ``positives`` and ``no_interval``, which says
-        why there is none where fewer than two patients have a positive breast.
+        dict: Ready for JSON; undefined values are None. ``pf1`` is computed from the
+            probabilities (None if scores are not probabilities), and ``f1_best`` from
+            breasts called at ``threshold``, which is chosen on these same breasts and
+            fixed in all draws. Each is a dict of ``value``, ``low``, ``high`` and
+            ``draws``. The other items are ``rule``, ``breasts``, ``positives`` and
+            ``no_interval``, which states why there is no interval if fewer than two
+            patients have a positive breast.
     """
     positive, merged, first = merge_breasts(labels, scores, breasts, rule)
     owners = [patients[i] for i in first]

@@ -1,4 +1,4 @@
-"""How well an image without its lesions was guessed, where the truth is known."""
+"""Errors of a predicted lesion-free image whose truth is known."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 class ReconstructionErrors(NamedTuple):
-    """Errors of one view in grey values of [0, 1], NaN where there are no such pixels.
+    """Errors of one view in grey values of [0, 1], NaN if there are no such pixels.
 
     Attributes:
         inside (float): Mean absolute error in lesions.
-        inside_unchanged (float): The same of the image as it is, which is the error
-            of doing nothing.
-        inside_bias (float): Mean error in lesions: above zero, something of the
-            lesion is left; below, it is darker than the tissue was.
+        inside_unchanged (float): The same for the unchanged image, the error of doing
+            nothing.
+        inside_bias (float): Mean error in lesions: above zero, part of the lesion
+            remains; below, it is darker than the original tissue.
         outside (float): Mean absolute error in the breast outside lesions.
     """
 
@@ -34,7 +34,7 @@ def similarity(one: np.ndarray, other: np.ndarray, region: np.ndarray) -> float:
         region (np.ndarray): bool, (H, W).
 
     Returns:
-        float: NaN where an image is constant or there are less than two pixels.
+        float: NaN if an image is constant or there are fewer than two pixels.
     """
     centred = [np.asarray(image, float)[region] for image in (one, other)]
     centred = [values - values.mean() for values in centred if len(values) > 1]
@@ -49,14 +49,14 @@ def reconstruction_errors(
     lesions: np.ndarray,
     breast: np.ndarray,
 ) -> ReconstructionErrors:
-    """Measure a view.
+    """Compute the errors of a view.
 
     Args:
-        guess (np.ndarray): The image as it would be without lesions, (H, W).
-        truth (np.ndarray): The image as it is without lesions, (H, W).
-        image (np.ndarray): The image with them, (H, W).
+        guess (np.ndarray): The predicted image without lesions, (H, W).
+        truth (np.ndarray): The true image without lesions, (H, W).
+        image (np.ndarray): The image with lesions, (H, W).
         lesions (np.ndarray): bool, (H, W).
-        breast (np.ndarray): bool, (H, W); lesions may reach over it.
+        breast (np.ndarray): bool, (H, W); lesions may extend beyond it.
 
     Raises:
         ValueError: If shapes differ.

@@ -1,13 +1,13 @@
 """Receiver operating characteristic (ROC) of a binary classifier.
 
-At a threshold t a sample is called positive if its score is >= t; samples of equal
-score are called together. The area under the curve (AUC) is the chance that a
-positive sample has a higher score than a negative one, ties counting half. Without
+At a threshold t a sample is called positive if its score is >= t; samples with equal
+scores are called together. The area under the curve (AUC) is the probability that a
+positive sample has a higher score than a negative one, with ties counting half. Without
 samples of both classes it is NaN, never 0 or 1.
 
 The unit of the bootstrap is the patient: samples of one patient (views, patches) are
-not independent of each other. An interval needs two patients with a positive and two
-with a negative sample.
+not independent. An interval needs two patients with a positive and two with a negative
+sample.
 """
 
 from collections.abc import Hashable, Sequence
@@ -38,15 +38,15 @@ OperatingRule = tuple[str, float | None]
 
 @dataclass(frozen=True)
 class ROCCurve:
-    """One point for each distinct score, and the point where none is called.
+    """One point for each distinct score, and the point where no sample is called.
 
     Attributes:
         thresholds (np.ndarray): Infinity, then all distinct scores in descending
             order, shape (k, ).
         sensitivity (np.ndarray): Share of the positives that are called, NaN
             without positives, shape (k, ).
-        specificity (np.ndarray): Share of the negatives that are not, NaN without
-            negatives, shape (k, ).
+        specificity (np.ndarray): Share of the negatives that are not called, NaN
+            without negatives, shape (k, ).
         recall_rate (np.ndarray): Share of all samples that are called, NaN without
             samples, shape (k, ).
     """
@@ -86,7 +86,7 @@ def checked_scores(
 
 
 def roc_curve(labels: np.ndarray, scores: np.ndarray) -> ROCCurve:
-    """The ROC curve.
+    """Compute the ROC curve.
 
     Args:
         labels (np.ndarray): 0 negative, 1 positive, shape (n, ).
@@ -120,7 +120,7 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> ROCCurve:
 
 
 def are_probabilities(scores: np.ndarray) -> bool:
-    """Tell whether all scores are in [0, 1].
+    """Return whether all scores are in [0, 1].
 
     Args:
         scores (np.ndarray): Any shape.
@@ -129,7 +129,7 @@ def are_probabilities(scores: np.ndarray) -> bool:
 
 
 def _weighted_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """AUC from the weight of each class at each distinct score, ascending."""
+    """Compute AUC from the weight of each class at each distinct score, ascending."""
     total = positives.sum() * negatives.sum()
     if not total:
         return float('nan')
@@ -138,7 +138,7 @@ def _weighted_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve.
+    """Compute the area under the ROC curve.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
@@ -160,17 +160,17 @@ def bootstrap_auc(
 ) -> np.ndarray:
     """AUC in samples of patients drawn with replacement.
 
-    Every draw takes as many patients as there are, each with all samples. A draw is
+    Every draw contains as many patients as there are, each with all samples. A draw is
     ``rng.integers(p, size=p)`` of one generator for all draws, patients sorted.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
         n_draws (int): Number of draws. Defaults to 1000.
         seed (int): Seed of numpy's default generator. Defaults to 0.
 
     Returns:
-        np.ndarray: Shape (n_draws, ); NaN where a draw lacks a class.
+        np.ndarray: Shape (n_draws, ); NaN if a draw lacks a class.
     """
     positive, scores = checked_scores(labels, scores)
     level = np.unique(scores, return_inverse=True)[1].reshape(-1)
@@ -198,7 +198,7 @@ def bootstrap_macro_f1(
 
     Args:
         labels, scores, patients, n_draws, seed: As in :func:`bootstrap_auc`, whose
-            draws are of the same patients.
+            draws have the same patients.
         threshold (float): As in :func:`confusion`.
 
     Returns:
@@ -222,17 +222,17 @@ def bootstrap_macro_f1(
 def confusion(
     labels: np.ndarray, scores: np.ndarray, threshold: float
 ) -> dict[str, float]:
-    """Figures of a classifier that calls scores >= ``threshold`` positive.
+    """Return the figures of a classifier that calls scores >= ``threshold`` positive.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
-        threshold (float): May be infinite: nothing is called.
+        threshold (float): May be infinite: no sample is called.
 
     Returns:
         dict[str, float]: ``sensitivity`` (recall), ``specificity``, ``precision``
-        and ``macro_f1``, the mean of both classes' F1. A share of nothing is NaN;
-        the F1 of a class that is neither there nor called is 0, as in
-        scikit-learn, and macro F1 without samples is NaN.
+        and ``macro_f1``, the mean of both classes' F1. Shares of an empty set are NaN.
+        The F1 of a class that neither occurs nor is called is 0, as in scikit-learn,
+        and macro F1 without samples is NaN.
     """
     positive, scores = checked_scores(labels, scores)
     called = scores >= threshold
@@ -254,24 +254,24 @@ def confusion(
 def operating_threshold(
     curve: ROCCurve, rule: str, value: float | None = None
 ) -> float:
-    """The threshold of an operating point.
+    """Return the threshold of an operating point.
 
     Args:
         curve (ROCCurve): From :func:`roc_curve`.
-        rule (str): 'threshold': the value itself. 'chosen': the same, of a value
-            that was chosen on other samples. 'specificity': highest
-            sensitivity with at least this specificity. 'sensitivity': highest
-            specificity with at least this sensitivity. 'recall_rate': highest
-            sensitivity with at most this share of all samples called. 'youden':
-            largest sum of both, of several the highest threshold.
+        rule (str): 'threshold': the value itself. 'chosen': the same, for a value that
+            was chosen on other samples. 'specificity': highest sensitivity with at
+            least this specificity. 'sensitivity': highest specificity with at least
+            this sensitivity. 'recall_rate': highest sensitivity with at most this share
+            of all samples called. 'youden': largest sum of both; the highest threshold
+            if several are best.
         value (float, optional): None for 'youden'.
 
     Returns:
-        float: Infinite where nothing is called; NaN if a class has no sample,
-        but for 'threshold' and 'chosen'.
+        float: Infinite if no sample is called; NaN if a class has no sample, except for
+            'threshold' and 'chosen'.
 
     Raises:
-        ValueError: If there is no such rule, or it lacks its value.
+        ValueError: If the rule is unknown or lacks its value.
     """
     check_operating_points([(rule, value)])
     wanted = float('nan') if value is None else float(value)
@@ -293,19 +293,20 @@ def operating_threshold(
 
 
 def best_macro_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the largest macro F1.
+    """Return the threshold with the largest macro F1.
 
-    Of a rare positive class few scores may reach 0.5, and macro F1 there be that of
-    calling nothing. Choose on samples of training or validation and test on others.
-    Of thresholds that are best in a row, of several rows the highest, the middle is
-    taken, up to the next lower score: the highest lies at the scores' edge where
-    training samples have been learned by heart.
+    If the positive class is rare, few scores may reach 0.5, so macro F1 at 0.5 may be
+    that of calling nothing. Choose the threshold on training or validation samples and
+    test on others. If several consecutive thresholds are best, the middle of this range
+    (down to the next lower score) is returned; of several such ranges, the highest is
+    used. The highest threshold itself would lie at the edge of the scores if training
+    samples have been memorized.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
 
     Returns:
-        float: NaN if a class has no sample; infinite where calling nothing is best.
+        float: NaN if a class has no sample; infinite if calling nothing is best.
     """
     curve = roc_curve(labels, scores)
     if np.isnan(curve.sensitivity[0]) or np.isnan(curve.specificity[0]):
@@ -323,7 +324,7 @@ def best_macro_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def check_operating_points(rules: Sequence[OperatingRule]) -> None:
-    """Raise a ValueError if a rule is none of :func:`operating_threshold`'s."""
+    """Raise a ValueError if :func:`operating_threshold` does not know a rule."""
     for entry in rules:
         if len(entry) != 2 or entry[0] not in RULES:
             raise ValueError(
@@ -342,7 +343,7 @@ def check_operating_points(rules: Sequence[OperatingRule]) -> None:
 
 
 def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
-    """Cross entropy of probabilities; NaN where scores are none, or without any."""
+    """Compute the cross entropy of probabilities; NaN for other or no scores."""
     if not len(scores) or not are_probabilities(scores):
         return float('nan')
     tiny = np.finfo(np.float32).eps
@@ -351,12 +352,12 @@ def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
 
 
 def lacking_class(positive: np.ndarray, patients: Sequence[Hashable], unit: str) -> str:
-    """Say which class is of too few patients for an interval, '' if none is.
+    """Return which class has too few patients for an interval, '' if none has.
 
     Args:
-        positive (np.ndarray): Which samples are, bool, shape (n, ).
-        patients (Sequence[Hashable]): Whose each sample is, n entries.
-        unit (str): What ``patients`` holds.
+        positive (np.ndarray): Whether each sample is positive, bool, shape (n, ).
+        patients (Sequence[Hashable]): Patient of each sample, n entries.
+        unit (str): Noun for the entries of ``patients``.
     """
     reasons = (
         no_interval(list(compress(patients, chosen)), f'a {name} sample', unit)
@@ -377,7 +378,7 @@ def roc_summary(
     ),
     resampling_unit: str = 'patients',
 ) -> dict:
-    """Everything about a binary classification that is worth keeping.
+    """Summarize a binary classification.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
@@ -386,20 +387,20 @@ def roc_summary(
             to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
         operating_points (Sequence[tuple]): (rule, value) as in
-            :func:`operating_threshold`. They are chosen on these very samples:
-            a threshold for use must come from other ones. Defaults to a threshold
-            of 0.5 and a specificity of 0.9.
-        resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
+            :func:`operating_threshold`. They are chosen on these same samples; a
+            threshold for use must come from other ones. Defaults to a threshold of 0.5
+            and a specificity of 0.9.
+        resampling_unit (str): Noun for the entries of ``patients``. Defaults to
+            'patients'.
 
     Returns:
-        dict: Ready for JSON; what is not defined is None.
-        ``best_macro_f1_threshold`` is for use on other samples; ``log_loss`` is the
-        cross entropy, None unless scores are in [0, 1]; ``draws`` the AUC of each
-        bootstrap draw, to be compared draw by draw as in
-        :func:`~mammo_plugins.evaluation.functional.froc_summary`. Each operating
-        point has such ``macro_f1_draws``, its threshold held. ``no_interval`` says
-        why there is none where a class is of fewer than two patients, '' otherwise;
-        the draws are None then.
+        dict: Ready for JSON; undefined values are None. ``best_macro_f1_threshold`` is
+        for use on other samples; ``log_loss`` is the cross entropy, None unless scores
+        are in [0, 1]; ``draws`` is the AUC of each bootstrap draw, to be compared draw
+        by draw as in :func:`~mammo_plugins.evaluation.functional.froc_summary`. Each
+        operating point has similar ``macro_f1_draws``, with a fixed threshold.
+        ``no_interval`` states why there is no interval if a class has fewer than two
+        patients, otherwise it is ''; the draws are then None.
     """
     check_operating_points(operating_points)
     positive, scores = checked_scores(labels, scores)

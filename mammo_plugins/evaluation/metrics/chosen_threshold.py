@@ -1,4 +1,4 @@
-"""A threshold that was chosen on one part of the data, for use on another."""
+"""A threshold chosen on one part of the data, for use on another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ import numpy as np
 from mammo_plugins.io import JsonError, read_json
 
 _FIELD = 'ROCMetric.threshold_from'
-_NOISE = 1e-4  # of scores of one model on one part, on another machine
-_FEW = 3  # different scores: fewer may be those of two parts by chance
+_NOISE = 1e-4  # difference of a model's scores on one part between machines
+_FEW = 3  # distinct scores: fewer may match between two parts by chance
 
 
 class ChosenThreshold(NamedTuple):
@@ -19,10 +19,10 @@ class ChosenThreshold(NamedTuple):
     Args:
         path (str): The file.
         value (float): The threshold.
-        part (list[str], optional): Annotation files that it was chosen on, ``None``
-            if the file does not tell.
-        counts (dict): Of its samples, empty if the file does not tell.
-        scores (np.ndarray): Its different scores, descending.
+        part (list[str], optional): Annotation files that it was chosen on, ``None`` if
+            not recorded.
+        counts (dict): Counts of its samples, empty if not recorded.
+        scores (np.ndarray): Its distinct scores, descending.
     """
 
     path: str
@@ -36,7 +36,7 @@ class ChosenThreshold(NamedTuple):
         """Read a file.
 
         Raises:
-            JsonError: If it is none of ``ROCMetric``, or has no threshold.
+            JsonError: If it is not a file of ``ROCMetric``, or has no threshold.
         """
         try:
             summary = read_json(path)
@@ -76,12 +76,12 @@ class ChosenThreshold(NamedTuple):
             self._refuse(same[0])
 
     def refuse_scores(self, summary: dict) -> None:
-        """Raise a JsonError if it was chosen on the very scores that were tested.
+        """Raise a JsonError if it was chosen on the same scores that were tested.
 
-        Then the part is the same, whatever the name of its annotation file.
+        The part is then the same, even if its annotation file has another name.
 
         Args:
-            summary (dict): Of the test, :func:`roc_summary`.
+            summary (dict): Result of :func:`roc_summary` for the test.
         """
         scores = _scores(summary)
         if (
@@ -102,5 +102,5 @@ class ChosenThreshold(NamedTuple):
 
 
 def _scores(summary: dict) -> np.ndarray:
-    """Return the thresholds of the curve but the first, which is infinite."""
+    """Return the thresholds of the curve except the first, which is infinite."""
     return np.array(summary.get('curve', {}).get('threshold', ())[1:], float)

@@ -36,56 +36,55 @@ Result = list[ImageMatches]
 class FROCMetric(BaseMetric):
     """Recall of lesions at given numbers of false positives per image.
 
-    The matching rule stands in
-    :mod:`mammo_plugins.evaluation.functional.froc` and is logged beside the
-    numbers. Lesions and detections of all classes are pooled: a detection
-    finds a lesion whatever its label. If the data set has several classes,
-    each is evaluated by itself as well, lesions, detections and ignored
-    regions of that class alone, under ``CLASS/recall@f`` and so on.
+    The matching rule is documented in :mod:`mammo_plugins.evaluation.functional.froc`
+    and logged with the figures. Lesions and detections of all classes are pooled: a
+    detection finds a lesion whatever its label. If the data set has several classes,
+    each is also evaluated separately, with only lesions, detections and ignored regions
+    of that class, as ``CLASS/recall@f`` and so on.
 
     ``gt_instances`` must be in the frame of the predictions. mmdet scales the
-    predictions back to the image as it was before ``Resize``, so the test
-    pipeline has to load the annotations after ``Resize``, as mmdet's own
-    configs do. Detections on ``ignored_instances`` (crowd regions) are neither
-    hits nor false positives. Detections outside the breast
-    (:meth:`~mammo_plugins.anatomy.CanonicalFrame.inside_breast`) are left out, as in
-    inference; ``canonical_frame`` among the meta keys tells where it is.
+    predictions back to the image before ``Resize``, so the test pipeline must load the
+    annotations after ``Resize``, like mmdet's own configs. Detections on
+    ``ignored_instances`` (crowd regions) are neither hits nor false positives.
+    Detections outside the breast
+    (:meth:`~mammo_plugins.anatomy.CanonicalFrame.inside_breast`) are ignored, as in
+    inference; the meta key ``canonical_frame`` gives its position.
 
     The metrics are, for each FPPI f, ``recall@f`` (``recall@1.0``) with its
     confidence interval ``recall@f_low``, ``recall@f_high``, and
-    ``recall@f_normals``, where FPPI is counted on normal images alone (only if
-    there are any); further
-    ``max_recall`` and ``max_fppi``, of all detections without a threshold, and
-    ``n_images``, ``n_normals``, ``n_lesions`` and ``n_outside``. Recall without lesions is NaN.
+    ``recall@f_normals``, with FPPI counted only on normal images (if there are any);
+    ``max_recall`` and ``max_fppi`` for all detections without a threshold; and
+    ``n_images``, ``n_normals``, ``n_lesions`` and ``n_outside``. Recall without lesions
+    is NaN.
 
-    ``left_out`` of the data set's ``dataset_meta``, a sentence on lesions that are no
-    targets, is said with the rule.
+    ``left_out`` of the data set's ``dataset_meta``, a sentence on lesions that are not
+    targets, is logged with the rule.
 
-    To evaluate with two IoU thresholds, list the metric twice in the config
-    and give each a prefix of its own.
+    To evaluate with two IoU thresholds, list the metric twice in the config with
+    different prefixes.
 
     Args:
         iou_thr (float): A detection finds a lesion if their IoU is greater.
-            Defaults to 0.2, as in MommiNet-v2, section 4; the paper on
-            blending adversarial networks takes 0.5.
-        fppi (Sequence[float]): False positives per image at which recall is
-            given. Defaults to (0.5, 1, 2).
-        match (str): 'bbox' or 'mask', what the IoU is computed from.
+            Defaults to 0.2, as in MommiNet-v2, section 4; the paper on blending
+            adversarial networks uses 0.5.
+        fppi (Sequence[float]): False positives per image at which recall is reported.
+            Defaults to (0.5, 1, 2).
+        match (str): 'bbox' or 'mask', the basis of the IoU.
             Defaults to 'bbox'.
-        n_bootstrap (int): Draws of the bootstrap over patients for the 95%
-            confidence intervals; 0 for none. Defaults to 1000.
+        n_bootstrap (int): Bootstrap draws of patients for the 95% confidence intervals;
+            0 for none. Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``,
-            named for the prefix and written anew at each evaluation; the file
-            holds :func:`~mammo_plugins.evaluation.functional.froc_summary` and
-            under ``classes`` that of each class. Defaults to None: no files.
+        out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``, named after
+            the prefix and overwritten by each evaluation; the file contains
+            :func:`~mammo_plugins.evaluation.functional.froc_summary` and under
+            ``classes`` that of each class. Defaults to None: no files.
         collect_device (str): 'cpu' or 'gpu', see
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
-        keep_detections (bool): Whether the file has columns of all ``detections`` that
-            are hits or false positives, too, ``image`` (place in ``samples``),
-            ``score`` and ``label`` (1 on a lesion), for a calibration. Defaults to
-            False: there may be a hundred an image.
+        keep_detections (bool): Whether the file also has columns for all ``detections``
+            that are hits or false positives, for a calibration: ``image`` (index in
+            ``samples``), ``score`` and ``label`` (1 on a lesion). Defaults to False:
+            there may be a hundred per image.
     """
 
     default_prefix: str | None = 'froc'
@@ -133,7 +132,7 @@ class FROCMetric(BaseMetric):
         """
         for sample in data_samples:
             try:
-                # One result a sample: MMEngine cuts padding by that count.
+                # One result per sample: MMEngine removes padding by that count.
                 self.results.append(self._match(sample))
             except ValueError as error:
                 raise ValueError(
@@ -141,7 +140,7 @@ class FROCMetric(BaseMetric):
                 ) from error
 
     def _match(self, sample: dict) -> Result:
-        """The matches of an image: pooled, then of each class."""
+        """Return the matches of an image: pooled, then for each class."""
         predictions, lesions = (
             _instances(sample, name) for name in ('pred_instances', 'gt_instances')
         )
@@ -189,12 +188,12 @@ class FROCMetric(BaseMetric):
 
     @property
     def _classes(self) -> Sequence[str]:
-        """Classes that are evaluated each by itself."""
+        """Return the classes that are evaluated separately."""
         classes = (self.dataset_meta or {}).get('classes', ())
         return classes if len(classes) > 1 else ()
 
     def _iou(self, predictions: dict, regions: dict, crowd: bool = False) -> np.ndarray:
-        """IoU of all predictions with all regions, (n, m)."""
+        """Return the IoU of all predictions with all regions, (n, m)."""
         shape = (_length(predictions), _length(regions))
         if 0 in shape:
             return np.zeros(shape)
@@ -231,7 +230,7 @@ class FROCMetric(BaseMetric):
             for parts, patient in zip(results, patients)
         ]
         names = [self.prefix, *self._classes]
-        # Without images one empty column, for from_images to refuse.
+        # Without images: one empty column, which from_images refuses.
         columns = list(zip(*results)) or [()]
         summaries = {
             name: froc_summary(
@@ -339,7 +338,7 @@ def _name(sample: dict) -> Any:
 
 
 def _reaches_outside(lesions: dict, sample: dict) -> bool:
-    """Whether a lesion reaches out of the frame of the predictions."""
+    """Return whether a lesion extends beyond the frame of the predictions."""
     if 'ori_shape' not in sample or not _length(lesions):
         return False
     height, width = sample['ori_shape'][:2]
@@ -350,7 +349,7 @@ def _reaches_outside(lesions: dict, sample: dict) -> bool:
 
 
 def _inside_breast(predictions: dict, sample: dict) -> np.ndarray:
-    """Tell which detections belong to the breast, as far as the sample knows it."""
+    """Return which detections are inside the breast, if the sample records it."""
     if 'canonical_frame' not in sample or not _length(predictions):
         return np.ones(_length(predictions), bool)
     return CanonicalFrame.from_dict(sample['canonical_frame']).inside_breast(
@@ -370,7 +369,7 @@ def _instances(sample: dict, name: str) -> dict:
 
 
 def _of_class(instances: dict, label: int | None) -> np.ndarray:
-    """Indices of the instances of a class, or of all for None."""
+    """Return the indices of the instances of a class, or of all for None."""
     if label is None or not _length(instances):
         return np.arange(_length(instances))
     return np.flatnonzero(_to_numpy(instances['labels']) == label)
@@ -383,15 +382,15 @@ def _length(instances: dict) -> int:
 def _to_numpy(values: Any) -> np.ndarray:
     values = getattr(values, 'tensor', values)  # mmdet's HorizontalBoxes
     if isinstance(values, torch.Tensor):
-        # numpy knows no bfloat16; float64 holds every score as it is.
+        # numpy has no bfloat16; float64 represents every score exactly.
         values = values.detach().cpu().double().numpy()
     return np.asarray(values, dtype=np.float64)
 
 
 def _to_rle(masks: Any) -> list[dict]:
-    """Masks in any of mmdet's forms as COCO run-length codes.
+    """Convert masks in any of mmdet's forms to COCO run-length codes.
 
-    mmdet's polygons are rasterised by pycocotools, as mmdet does itself.
+    mmdet's polygons are rasterized by pycocotools, as in mmdet itself.
     """
     if hasattr(masks, 'to_ndarray'):  # BitmapMasks, PolygonMasks
         return encode_masks(masks.to_ndarray())

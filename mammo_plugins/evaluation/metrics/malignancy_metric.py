@@ -17,24 +17,25 @@ from .roc_metric import Labelled, ROCMetric, images_of
 class MalignancyMetric(ROCMetric):
     """AUC over the patches that a detector found and classified.
 
-    MommiNet-v2, sections 3.8 and 4.2: a detection takes the label of the lesion
-    with which its IoU is at least 0.5, any other is not malignant
-    (:func:`~mammo_plugins.evaluation.functional.label_detections`). Detections on
-    a lesion of unknown pathology or in an ignored region are left out. A malignant
-    lesion that the detector missed is not counted: read the figure beside recall.
+    MommiNet-v2, sections 3.8 and 4.2: a detection gets the label of the lesion with
+    which its IoU is at least 0.5; all others are not malignant
+    (:func:`~mammo_plugins.evaluation.functional.label_detections`). Detections on a
+    lesion of unknown pathology or in an ignored region are ignored. A malignant lesion
+    that the detector missed is not counted, so read the figure together with recall.
 
-    The paper does not say which detections it classifies, and the AUC hangs on
-    it, since low scores add negatives that are easy. ``PatchDataset`` takes the
-    same two arguments with the same defaults.
+    The paper does not state which detections it classifies. The AUC depends on this,
+    since low scores add easy negatives. ``PatchDataset`` has the same two arguments
+    with the same defaults.
 
     Args:
-        max_detections (int, optional): Most detections of an image, highest scores
-            first; ``None`` for all. Defaults to 2, the largest number of false
-            positives an image at which the paper reads recall.
-        min_score (float): Least score of a detection. Defaults to 0.
-        iou_thr (float): Least IoU with a lesion. Defaults to 0.5.
-        class_names (Sequence[str]): Defaults to ('not malignant', 'malignant').
-        prefix (str, optional): Defaults to None: 'malignancy'.
+        max_detections (int, optional): Maximum number of detections per image, highest
+            scores first; ``None`` for all. Defaults to 2, the largest number of false
+            positives per image at which the paper reports recall.
+        min_score (float): Minimum score of a detection. Defaults to 0.
+        iou_thr (float): Minimum IoU with a lesion. Defaults to 0.5.
+        class_names (Sequence[str]): Names of the classes. Defaults to ('not malignant',
+            'malignant').
+        prefix (str, optional): Prefix of the names. Defaults to None: 'malignancy'.
         **kwargs: As in :class:`ROCMetric`.
     """
 
@@ -101,7 +102,7 @@ class MalignancyMetric(ROCMetric):
             iou_thr=self.iou_thr,
         ).malignant
         malignancy = _to_numpy(found['malignancy'])[chosen]
-        # no breast: missed lesions are not in it
+        # no breast: missed lesions are not included
         return [
             Labelled(
                 int(label),

@@ -1,4 +1,4 @@
-"""An evaluator whose metrics have names, so that a config exchanges one by its name."""
+"""An evaluator with named metrics, so a config can replace one by its name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from mammo_plugins.registry import EVALUATOR
 
 @EVALUATOR.register_module()
 class NamedEvaluator(Evaluator):
-    """MMEngine's ``Evaluator`` of metrics by name.
+    """MMEngine's ``Evaluator`` with named metrics.
 
     Args:
-        metrics (dict[str, dict] | list[dict]): Metrics; ``None`` leaves one out.
+        metrics (dict[str, dict] | list[dict]): Metrics; ``None`` omits one.
     """
 
     def __init__(self, metrics: Mapping[str, dict | None] | Sequence) -> None:

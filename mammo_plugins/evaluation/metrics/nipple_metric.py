@@ -1,4 +1,4 @@
-"""How far predicted nipples are from annotated ones."""
+"""Distance between predicted and annotated nipples."""
 
 from collections.abc import Sequence
 
@@ -11,23 +11,23 @@ from mammo_plugins.registry import METRICS
 
 @METRICS.register_module()
 class NippleMetric(BaseMetric):
-    """Distance of the best-scored keypoint from the nipple.
+    """Distance of the keypoint with the highest score from the nipple.
 
-    The metrics are ``mean_mm``, ``median_mm`` of the images where a nipple was
-    found; ``within_10mm``, the share of images where it was found within 10 mm;
-    ``not_found``, the share without a prediction; ``n_images``, those with a known
-    nipple; and ``n_unknown``, the others, which are not counted. The millimetres
-    are of images with ``pixel_spacing_mm``. Where images lack it, ``mean_px`` and
-    ``median_px`` are given for them, in pixels of the file.
+    The metrics are ``mean_mm`` and ``median_mm`` over the images in which a nipple was
+    found; ``within_10mm``, the share of images in which it was found within 10 mm;
+    ``not_found``, the share without a prediction; ``n_images``, the number with a known
+    nipple; and ``n_unknown``, the number of the others, which do not count. Distances
+    in millimetres are for images with ``pixel_spacing_mm``. For images without it,
+    ``mean_px`` and ``median_px`` are reported, in pixels of the file.
 
     Samples need ``pred_instances.keypoints`` and ``scores``, and the metainfo
     ``nipple`` (in pixels of the network's input, as ``PackNippleInputs`` and
     ``PackExamInputs`` set it), ``scale_factor`` and ``pixel_spacing_mm``.
 
     Args:
-        within_mm (float): Distance that counts as right. Defaults to 10.
+        within_mm (float): Distance that counts as correct. Defaults to 10.
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
-        prefix (str, optional): Defaults to 'nipple'.
+        prefix (str, optional): Prefix of the names. Defaults to 'nipple'.
     """
 
     default_prefix = 'nipple'
@@ -61,7 +61,7 @@ class NippleMetric(BaseMetric):
 
     @staticmethod
     def _error(sample: dict) -> float:
-        """Distance in mm, or in file pixels without spacing; inf: not found."""
+        """Return the distance in mm, or in file pixels without spacing; inf: none."""
         found = sample['pred_instances']
         if not len(found['scores']):
             return np.inf
@@ -71,7 +71,7 @@ class NippleMetric(BaseMetric):
         return float(np.hypot(*((point - nipple) * (column, row))))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Summarise.
+        """Summarize.
 
         Args:
             results (list[dict]): From :meth:`process`, of all ranks.

@@ -1,4 +1,4 @@
-"""Images without their lesions, held against the truth of the phantom."""
+"""Comparison of predicted lesion-free images with the phantom's true ones."""
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -30,27 +30,28 @@ Result = list[tuple[tuple[float, ...], Hashable]]
 
 @METRICS.register_module()
 class ReconstructionMetric(BaseMetric):
-    """How close 'normal' images come to breasts without their lesions.
+    """Similarity of 'normal' images to the breasts without their lesions.
 
-    For the phantom, whose lesion-free pixels are known: ``LoadPhantomNormal`` in
-    the test pipeline brings them. The metrics are ``inside``, ``inside_unchanged``,
+    For the phantom, whose lesion-free pixels are known: ``LoadPhantomNormal`` in the
+    test pipeline loads them. The metrics are ``inside``, ``inside_unchanged``,
     ``inside_bias`` and ``outside`` as in
     :class:`~mammo_plugins.evaluation.functional.ReconstructionErrors`, and
-    ``similarity``: the correlation of a normal image with that of the patient before, in
-    the same view, where both have breast. Well above ``similarity_truth``, the same of
-    the lesion-free pixels, it tells of one pattern for all breasts, or of blur.
-    ``agreement``, the correlation with the lesion-free pixels of the same view in the
-    breast, is low for a pattern and high for blur. All are means over the views that
-    have such pixels, each with its 95% confidence interval by bootstrap over patients,
-    ``inside_low`` and ``inside_high``; and ``n_images``, ``n_abnormal``.
+    ``similarity``: the correlation of a normal image with that of the previous patient,
+    in the same view, where both show breast. ``similarity_truth`` is the same for the
+    lesion-free pixels. If ``similarity`` is well above it, the model produces one
+    pattern for all breasts, or blur. ``agreement``, the correlation with the
+    lesion-free pixels of the same view in the breast, is low for a pattern and high for
+    blur. All are means over the views that have such pixels, each with its 95%
+    confidence interval by bootstrap over patients, ``inside_low`` and ``inside_high``;
+    and ``n_images``, ``n_abnormal``.
 
     Args:
         views (Sequence[str]): Names of the views that count. Defaults to ('R', 'L').
-        n_bootstrap (int): Draws of the bootstrap over patients; 0 for no intervals.
+        n_bootstrap (int): Bootstrap draws of patients; 0 for no intervals.
             Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
         out_dir (str, optional): Folder for ``reconstruction.json``.
-            ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
+            ``EvaluationOutputHook`` sets it if it is ``None``. Defaults to
             ``None``: no file.
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
         prefix (str, optional): Prefix of the names. Defaults to None:
@@ -79,17 +80,17 @@ class ReconstructionMetric(BaseMetric):
         """Measure the images of a batch.
 
         Args:
-            data_batch (dict): With ``inputs``, by view the images (1, H, W) of the
-                samples, in [0, 1].
-            data_samples (Sequence[dict]): Of as many samples. Each view has
+            data_batch (dict): ``inputs`` contains the images (1, H, W) of the samples
+                by view, in [0, 1].
+            data_samples (Sequence[dict]): The same number of samples. Each view has
                 ``normal_img`` (H, W), ``clean_img`` (1, H, W), ``gt_instances``, and
                 the sample the meta key ``patient_id``.
 
         Raises:
-            ValueError: If one is missing, or of another size.
+            ValueError: If one is missing or has another size.
         """
         for i, sample in enumerate(data_samples):
-            # one result a sample: MMEngine cuts padding by that count
+            # one result per sample: MMEngine removes padding by that count
             self.results.append(
                 [
                     (
@@ -146,7 +147,7 @@ class ReconstructionMetric(BaseMetric):
         truth: np.ndarray,
         breast: np.ndarray,
     ) -> tuple[float, float]:
-        """Compare normal images, and true ones, with those of the patient before."""
+        """Compare normal images, and true ones, with those of the previous patient."""
         before = self._before.get(place)
         self._before[place] = (patient, guess, truth, breast)
         if before is None or before[0] == patient or before[3].shape != breast.shape:

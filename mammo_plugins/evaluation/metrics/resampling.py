@@ -1,4 +1,4 @@
-"""What the bootstrap of a metric resamples."""
+"""Resampling units of a metric's bootstrap."""
 
 from collections.abc import Hashable, Sequence
 
@@ -9,15 +9,15 @@ from mmengine.logging import MMLogger
 def resampling_units(
     metric: BaseMetric, patients: Sequence[Hashable], what: str = 'images'
 ) -> tuple[Sequence[Hashable], str]:
-    """Return the patients, or with a warning a number each if some are not known.
+    """Return the patients, or with a warning separate numbers if some are unknown.
 
     Args:
-        metric (BaseMetric): Who asks.
-        patients (Sequence[Hashable]): Of each image, ``None`` for unknown.
-        what (str): What is resampled instead. Defaults to 'images'.
+        metric (BaseMetric): The metric, for the warning.
+        patients (Sequence[Hashable]): Patient of each image, ``None`` for unknown.
+        what (str): Noun for the units resampled instead. Defaults to 'images'.
 
     Returns:
-        tuple: The units to resample and what they are, for the summary.
+        tuple: The units to resample, and a noun for them, for the summary.
     """
     unknown = sum(patient is None for patient in patients)
     if not unknown:
@@ -35,12 +35,12 @@ def resampling_units(
 
 
 def numbered(names: Sequence[Hashable]) -> list[int | None]:
-    """Return a number for each name, the same for the same; ``None`` of ``None``.
+    """Return numbers in place of names, equal for equal names; keep ``None``.
 
-    A file that others get tells so who belongs together, and not who it is.
+    A shared file then shows which samples belong together, without identities.
 
     Args:
-        names (Sequence[Hashable]): Of patients or exams.
+        names (Sequence[Hashable]): Names of patients or exams.
     """
     numbers = {name: i for i, name in enumerate(sorted(set(map(str, names))))}
     return [None if name is None else numbers[str(name)] for name in names]

@@ -28,14 +28,14 @@ from .froc_metric import _name, _to_numpy
 
 
 class Labelled(NamedTuple):
-    """One labelled thing of a data sample.
+    """A labelled item of a data sample.
 
     Args:
         label (int): 0 or 1.
         score (float): Higher means positive.
-        patient (Hashable): Whose it is, ``None`` for unknown.
-        breast (str, optional): ``None`` where it is not known or there is not one.
-        exam (Hashable): Which it is of, ``None`` for unknown.
+        patient (Hashable): Its patient, ``None`` for unknown.
+        breast (str, optional): Its breast; ``None`` if unknown or not a single one.
+        exam (Hashable): Its exam, ``None`` for unknown.
         images (tuple): The ``img_id`` of each of its views.
     """
 
@@ -53,21 +53,22 @@ class ROCMetric(BaseMetric):
 
     The metrics are ``auc`` with its 95% confidence interval ``auc_low``,
     ``auc_high`` by bootstrap over patients; ``log_loss``, the cross entropy of the
-    score, which schedulers may watch; ``brier`` and ``ece``, Brier score and expected
+    score, which schedulers can monitor; ``brier`` and ``ece``, Brier score and expected
     calibration error of scores that are probabilities, ``brier_calibrated`` and
-    ``ece_calibrated`` of a model that has a calibration; ``macro_f1``, ``precision``, ``sensitivity``
-    and ``specificity`` at each operating point, as ``sensitivity@threshold=0.5``;
-    and ``n_samples``, ``n_positives``. What needs both classes is NaN without one.
+    ``ece_calibrated`` for a model with a calibration; ``macro_f1``, ``precision``,
+    ``sensitivity`` and ``specificity`` at each operating point, as
+    ``sensitivity@threshold=0.5``; and ``n_samples``, ``n_positives``. Figures that need
+    both classes are NaN if one is missing.
 
-    Where every sample is of one breast (``laterality``, and ``exam_id`` or at least
-    ``patient_id``, in the metainfo, its own or of its views), there are also ``pf1``, the probabilistic F1 of the RSNA
-    competition, and ``f1_best``, the F1 at the threshold that is best for these
-    breasts, ``f1_best_threshold``, each with its interval ``pf1_low`` and so on; and
-    ``n_breasts``. See
+    If every sample belongs to one breast (``laterality``, and ``exam_id`` or at least
+    ``patient_id``, in the metainfo of the sample or its views), there are also ``pf1``,
+    the probabilistic F1 of the RSNA competition, and ``f1_best``, the F1 at the
+    threshold ``f1_best_threshold`` that is best for these breasts, each with its
+    interval ``pf1_low`` and so on; and ``n_breasts``. See
     :mod:`~mammo_plugins.evaluation.functional.probabilistic_f1`.
 
-    Samples without ``gt_label`` are left out. The score of ``pred_score`` with two
-    entries is the second's, that of one entry is itself.
+    Samples without ``gt_label`` are ignored. The score is the second entry of a
+    ``pred_score`` with two entries, or its only entry.
 
     Args:
         class_names (Sequence[str]): Names of negative and positive, for figure and
@@ -75,29 +76,27 @@ class ROCMetric(BaseMetric):
         operating_points (Sequence[tuple]): (rule, value) as in
             :func:`~mammo_plugins.evaluation.functional.operating_threshold`.
             Defaults to a threshold of 0.5 and a specificity of 0.9.
-        threshold_from (str, optional): File that this metric wrote of the same
-            model's scores on another part, training or validation, to its
-            ``out_dir``. The threshold with the best macro F1 there is an operating
-            point here, ``macro_f1@chosen`` and so on. A file of the part that is
-            tested is refused. Defaults to ``None``.
-        breast_score (str): What of the scores of a breast's samples is the score of
-            the breast, for the probabilistic F1: 'mean' or 'max'. Defaults to 'mean'.
-        n_bootstrap (int): Draws of the bootstrap over patients; 0 for no interval.
+        threshold_from (str, optional): File that this metric wrote to its ``out_dir``
+            for the same model on another part, training or validation. The threshold
+            with the best macro F1 there is an operating point here, ``macro_f1@chosen``
+            and so on. A file of the tested part is refused. Defaults to ``None``.
+        breast_score (str): Score of a breast for the probabilistic F1: 'mean' or 'max'
+            of the scores of its samples. Defaults to 'mean'.
+        n_bootstrap (int): Bootstrap draws of patients; 0 for no interval.
             Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
         out_dir (str, optional): Folder for ``roc.json``, ``roc.png`` and
-            ``roc_reliability.png``, named for the prefix; the file holds
-            :func:`~mammo_plugins.evaluation.functional.roc_summary`, as
-            ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null, as
-            ``calibration`` that of ``calibration_summary`` or null (``calibrated`` of
-            the calibrated probabilities, of a model that has a calibration), and columns of all
-            ``samples``: ``label``, ``score``, ``images`` (the ``img_id`` of each view),
-            ``patient`` and ``exam`` (numbers of this file alone);
-            ``part`` names the annotation files tested, as far as
-            ``EvaluationOutputHook`` told them, and so does ``chosen_on`` of the
-            operating point for those that its threshold was chosen on.
-            ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
-            ``None``: no files.
+            ``roc_reliability.png``, named after the prefix; the file contains
+            :func:`~mammo_plugins.evaluation.functional.roc_summary`, the result of
+            ``probabilistic_f1_summary`` or null as ``probabilistic_f1``, that of
+            ``calibration_summary`` or null as ``calibration`` (with ``calibrated`` for
+            the calibrated probabilities of a model with a calibration), and columns for
+            all ``samples``: ``label``, ``score``, ``images`` (the ``img_id`` of each
+            view), ``patient`` and ``exam`` (numbers valid only in this file). ``part``
+            names the tested annotation files, if ``EvaluationOutputHook`` provided
+            them; ``chosen_on`` of the operating point names those on which its
+            threshold was chosen. ``EvaluationOutputHook`` sets it if it is ``None``.
+            Defaults to ``None``: no files.
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
         prefix (str, optional): Prefix of the names. Defaults to None: 'roc'.
     """
@@ -138,27 +137,27 @@ class ROCMetric(BaseMetric):
             self.chosen = ChosenThreshold.read(threshold_from)
             self.operating_points.append(('chosen', self.chosen.value))
         self.part: list[str] | None = None
-        # of probabilities, where the model has a calibration
+        # of probabilities, if the model has a calibration
         self.calibrator: Callable[[np.ndarray], np.ndarray] | None = None
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
 
     def evaluate_part(self, part: Sequence[str]) -> None:
-        """Say what is evaluated, before anything is.
+        """Set the part to be evaluated, before the evaluation.
 
         Args:
             part (Sequence[str]): The annotation files.
 
         Raises:
-            JsonError: If the threshold of ``threshold_from`` was chosen on one.
+            JsonError: If the threshold of ``threshold_from`` was chosen on one of them.
         """
         self.part = list(part)
         if self.chosen is not None:
             self.chosen.refuse_part(part)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Take labels and scores of a batch.
+        """Collect labels and scores of a batch.
 
         Args:
             data_batch (Any): Not used.
@@ -168,7 +167,7 @@ class ROCMetric(BaseMetric):
         """
         for sample in data_samples:
             try:
-                # one result a sample: MMEngine cuts padding by that count
+                # one result per sample: MMEngine removes padding by that count
                 self.results.append(self._take(sample))
             except ValueError as error:
                 raise ValueError(
@@ -260,7 +259,7 @@ class ROCMetric(BaseMetric):
         )
         summary['part'] = self.part
         if self.chosen is not None:
-            self.chosen.refuse_scores(summary)  # a copy has another name
+            self.chosen.refuse_scores(summary)  # a copied file has another name
             summary['operating_points'][-1]['chosen_on'] = self.chosen.part
         summary['class_names'] = list(self.class_names)
         summary['rule'] = self._rule()
@@ -270,7 +269,7 @@ class ROCMetric(BaseMetric):
         return _metrics(summary)
 
     def _rule(self) -> str:
-        """What a sample is, for print beside the numbers."""
+        """Describe a sample, to be printed next to the figures."""
         return 'Each labelled data sample counts once.'
 
     def _sentence(self, summary: dict) -> str:
@@ -318,13 +317,13 @@ class ROCMetric(BaseMetric):
 
 
 def _views_of(sample: dict) -> list[dict]:
-    """Return what a sample is of: itself a view, or its main one, or all."""
+    """Return the views of a sample: itself, its main view, or all views."""
     views = [sample[name] for name in VIEW_NAMES if name in sample] or [sample]
     return [sample['main']] if 'main' in sample else views
 
 
 def images_of(sample: dict) -> tuple:
-    """Return the ``img_id`` of the views that a sample is of, as far as it tells.
+    """Return the known ``img_id`` of a sample's views.
 
     Args:
         sample (dict): A view, or views by name, of which the main one counts if there
@@ -334,14 +333,14 @@ def images_of(sample: dict) -> tuple:
 
 
 def breast_of(sample: dict) -> str | None:
-    """Name the one breast that a sample is of, ``None`` if it is of none or several.
+    """Return the name of a sample's breast, ``None`` if it has none or several.
 
     Args:
         sample (dict): A view, or views by name, of which the main one counts if
-            there is one. Without the name of its exam the patient's stands for it.
+            there is one. If it has no exam name, the patient's name is used instead.
     """
     if 'patch_box' in sample:
-        return None  # part of an image: its label is not the breast's
+        return None  # part of an image: its label is not that of the breast
     views = _views_of(sample)
     names = [
         whose.get(key)
@@ -365,7 +364,7 @@ def _points_sentence(summary: dict) -> str:
 
 
 def _point_name(point: dict) -> str:
-    # the chosen one differs from model to model, its name not
+    # the chosen threshold differs between models, but its name does not
     if point['value'] is None or point['rule'] == 'chosen':
         return point['rule']
     return f'{point["rule"]}={point["value"]:g}'

@@ -14,15 +14,15 @@ from .weak_localization_metric import ImageResult, WeakLocalizationMetric
 class SegmentationMetric(WeakLocalizationMetric):
     """Dice and IoU of masses in the views of an exam (NaFV-Net, table 2).
 
-    As :class:`WeakLocalizationMetric` with segmentation maps in place of heat maps,
-    held against those that :class:`DrawLesionMap` draws, in pixels of the network's
-    input: means over the views with a mass, each with an interval by bootstrap over
-    patients. The paper does not say what its mIoU is a mean of; ``iou`` is that over
-    views. Views without a mass have no Dice; ``n_false_alarms`` tells how many of the
-    ``n_normal`` ones have something segmented.
+    Like :class:`WeakLocalizationMetric`, but compares segmentation maps instead of heat
+    maps with those of :class:`DrawLesionMap`, in pixels of the network's input. The
+    figures are means over the views with a mass, each with an interval by bootstrap
+    over patients. The paper does not state over what its mIoU is averaged; ``iou`` is
+    the mean over views. Views without a mass have no Dice; ``n_false_alarms`` counts
+    those of the ``n_normal`` ones with a segmented region.
 
-    The views that the model has segmented count: ``pred_sem_seg`` (1, H, W), 1 in
-    masses, with ``gt_sem_seg`` of the same size.
+    Only views segmented by the model count: ``pred_sem_seg`` (1, H, W), 1 in masses,
+    with ``gt_sem_seg`` of the same size.
 
     Args:
         prefix (str, optional): Prefix of the names. Defaults to None: 'segmentation'.

@@ -9,9 +9,9 @@ from .roc_metric import Labelled, ROCMetric, breast_of, images_of
 
 @METRICS.register_module()
 class ViewROCMetric(ROCMetric):
-    """AUC over the views of samples of several views.
+    """AUC over the views of multi-view samples.
 
-    As :class:`ROCMetric`, with a score and a label of each view, such as the
+    Like :class:`ROCMetric`, with a score and a label for each view, such as the
     abnormality of each side in DisAsymNet (table 1).
 
     Args:
@@ -25,10 +25,10 @@ class ViewROCMetric(ROCMetric):
         return 'Each labelled view counts once.'
 
     def _take(self, sample: dict) -> list[Labelled]:
-        """Take the views' scores.
+        """Collect the views' scores.
 
         Args:
-            sample (dict): With views by name, each with ``pred_score`` (2, ) and
+            sample (dict): Views by name, each with ``pred_score`` (2, ) and
                 the meta keys ``gt_label`` (int or ``None``), ``exam_id`` and
                 ``laterality``; and ``patient_id``.
         """

@@ -1,4 +1,4 @@
-"""Segmentation and localisation by heat maps as a metric of MMEngine's evaluator."""
+"""Segmentation and localization by heat maps as a metric of MMEngine's evaluator."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -42,19 +42,19 @@ _TITLES = dict(
 )
 
 
-# no named tuple: MMEngine makes results that are tuples plain ones
+# not a named tuple: MMEngine converts tuples in results to plain ones
 @dataclass(frozen=True)
 class ImageResult:
-    """What is kept of an image.
+    """Stored results of an image.
 
     Attributes:
         overlap (Overlap, optional): ``None`` without a lesion.
         ignored (bool): Whether it has ignored regions.
         found (bool): Whether anything was detected.
-        patient (Hashable): Whose it is, ``None`` if unknown.
+        patient (Hashable): Its patient, ``None`` if unknown.
         max_hit (float, optional): Whether the maximum of its heat map hits; ``None``
             without a lesion or a map.
-        sweep (tuple[Overlap]): With each threshold of the sweep; empty as
+        sweep (tuple[Overlap]): Overlap at each threshold of the sweep; empty if
             ``max_hit`` is ``None``.
     """
 
@@ -68,47 +68,46 @@ class ImageResult:
 
 @METRICS.register_module()
 class WeakLocalizationMetric(BaseMetric):
-    """How well heat maps of a classifier cover the lesions (DisAsymNet, table 2).
+    """Overlap of a classifier's heat maps with the lesions (DisAsymNet, table 2).
 
-    The rule stands in :mod:`mammo_plugins.evaluation.functional.localization` and is
-    logged beside the numbers. The metrics are ``iou``, ``ior``, ``dice``,
+    The rule is documented in :mod:`mammo_plugins.evaluation.functional.localization`
+    and logged with the figures. The metrics are ``iou``, ``ior``, ``dice``,
     ``mean_tiou``, ``mean_tior``, and ``iod`` and ``mean_tiod``, which are IoR and mean
-    TIoR as the code of the paper's reference [11] has them, and ``max_hit``, the share
-    of images whose heat map has its maximum in a lesion; each with its 95% confidence
+    TIoR as in the code of the paper's reference [11], and ``max_hit``, the share of
+    images whose heat map has its maximum in a lesion; each with its 95% confidence
     interval ``iou_low``, ``iou_high`` by bootstrap over patients; and ``n_images``,
-    ``n_abnormal``. What the figures would be with other thresholds is logged and in
-    the file, to be read, not to choose by. Only images with a lesion count; without any, all
-    figures are NaN.
+    ``n_abnormal``. The figures at other thresholds are logged and in the file for
+    information, not for choosing a threshold. Only images with a lesion count; without
+    any, all figures are NaN.
 
-    The lesions must be in pixels of the network's input, as the heat maps are: the
-    test pipeline has to load the annotations before it resizes the image. A lesion
-    without a mask is its box. But where masks are loaded, mmdet ignores lesions that
-    have none; a data set that has boxes for some of its lesions is evaluated with
-    ``LoadAnnotations(with_mask=False)``.
+    The lesions must be in pixels of the network's input, like the heat maps, so the
+    test pipeline must load the annotations before it resizes the image. A lesion
+    without a mask is represented by its box. But when masks are loaded, mmdet ignores
+    lesions without one. Use ``LoadAnnotations(with_mask=False)`` if a data set has only
+    boxes for some of its lesions.
 
     Args:
-        cam_rule (str): What makes a heat map binary: 'minmax', 'max' or 'absolute',
+        cam_rule (str): Rule that binarizes a heat map: 'minmax', 'max' or 'absolute',
             as in :func:`~mammo_plugins.evaluation.functional.binarise`. Defaults to
             'minmax'.
         cam_threshold (float): Its threshold. Defaults to 0.4 + ln(999) / 100, about
             0.469, that of the paper's reference [11].
-        sweep_thresholds (Sequence[float]): The other ones. Defaults to 0.47, 0.5, 0.6,
-            ..., 0.9.
-        tiou_thresholds (Sequence[float]): For mean TIoU. Defaults to 0.1, 0.2, ...,
-            0.7.
-        tior_thresholds (Sequence[float]): For mean TIoR and TIoD. Defaults to 0.1,
-            0.25, 0.5, 0.75 and 0.9.
-        views (Sequence[str]): Which views of a ``MultiViewDataSample`` count; a
-            sample that has none of them is taken for a single image. Defaults to
-            ('R', 'L').
-        n_bootstrap (int): Draws of the bootstrap over patients; 0 for no intervals.
+        sweep_thresholds (Sequence[float]): Other thresholds to report. Defaults to
+            0.47, 0.5, 0.6, ..., 0.9.
+        tiou_thresholds (Sequence[float]): Thresholds for mean TIoU. Defaults to 0.1,
+            0.2, ..., 0.7.
+        tior_thresholds (Sequence[float]): Thresholds for mean TIoR and TIoD. Defaults
+            to 0.1, 0.25, 0.5, 0.75 and 0.9.
+        views (Sequence[str]): Views of a ``MultiViewDataSample`` that count; a sample
+            without any of them is treated as a single image. Defaults to ('R', 'L').
+        n_bootstrap (int): Bootstrap draws of patients; 0 for no intervals.
             Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        out_dir (str, optional): Folder for ``localization.json``, named for the
-            prefix; the file holds
+        out_dir (str, optional): Folder for ``localization.json``, named after the
+            prefix; the file contains
             :func:`~mammo_plugins.evaluation.functional.localization_summary`.
-            ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
-            ``None``: no file.
+            ``EvaluationOutputHook`` sets it if it is ``None``. Defaults to ``None``:
+            no file.
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
         prefix (str, optional): Prefix of the names. Defaults to None:
             'localization'.
@@ -160,18 +159,18 @@ class WeakLocalizationMetric(BaseMetric):
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[dict]): Samples of several views or of one. Each
+            data_samples (Sequence[dict]): Multi-view or single-view samples. Each
                 view has ``heat_map`` (H, W), at least 0, in pixels of the network's
                 input; ``gt_instances`` and ``ignored_instances`` (may be absent)
                 with ``masks`` (n, H, W) or ``bboxes`` (n, 4) xyxy; and the meta key
-                ``patient_id``, its own or of the sample.
+                ``patient_id``, of the view or the sample.
 
         Raises:
-            ValueError: If a heat map is missing, has another shape than the image
-                or its masks, or holds NaN, infinity or negative values.
+            ValueError: If a heat map is missing, differs in shape from the image or its
+                masks, or contains NaN, infinity or negative values.
         """
         for sample in data_samples:
-            # one result a sample: MMEngine cuts padding by that count
+            # one result per sample: MMEngine removes padding by that count
             self.results.append(
                 [
                     self._measure(view, sample.get('patient_id'))
@@ -180,7 +179,7 @@ class WeakLocalizationMetric(BaseMetric):
             )
 
     def _views(self, sample: dict) -> list[dict]:
-        """Which views of a sample count."""
+        """Return the views of a sample that count."""
         return [sample[name] for name in self.views if name in sample] or [sample]
 
     def _measure(self, view: dict, patient: Hashable) -> ImageResult:
@@ -205,7 +204,7 @@ class WeakLocalizationMetric(BaseMetric):
     def _sweep(
         self, view: dict, lesions: np.ndarray, ignored: np.ndarray | None
     ) -> tuple[float | None, tuple[Overlap, ...]]:
-        """What of a heat map needs no threshold, and what each one would give."""
+        """Return whether a heat map's maximum hits, and the overlap by threshold."""
         heat_map = _to_numpy(view['heat_map'])
         return max_hit(heat_map, lesions, ignored), tuple(
             region_overlap(
@@ -217,7 +216,7 @@ class WeakLocalizationMetric(BaseMetric):
     def _regions(
         self, view: dict
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """What is detected, of lesions and ignored, bool (H, W); ``None``: no such."""
+        """Return detected, lesion and ignored pixels, bool (H, W) or ``None``."""
         detected = self._detected(view)
         lesions = instance_masks(view, 'gt_instances', detected.shape)
         ignored = instance_masks(view, 'ignored_instances', detected.shape)
@@ -229,7 +228,7 @@ class WeakLocalizationMetric(BaseMetric):
         )
 
     def _detected(self, view: dict) -> np.ndarray:
-        """The detected region, bool (H, W)."""
+        """Return the detected region, bool (H, W)."""
         if view.get('heat_map') is None:
             raise ValueError(
                 f'no heat_map; the model has to give one for each of {self.views}, '
@@ -319,7 +318,7 @@ class WeakLocalizationMetric(BaseMetric):
         return _metrics(summary)
 
     def _swept(self, abnormal: list[ImageResult]) -> dict:
-        """What the summary takes of :meth:`_sweep`."""
+        """Return the summary's arguments from the results of :meth:`_sweep`."""
         return dict(
             max_hits=[image.max_hit for image in abnormal],
             sweep={
@@ -329,11 +328,11 @@ class WeakLocalizationMetric(BaseMetric):
         )
 
     def _settings(self) -> dict:
-        """What the summary tells of how regions were detected."""
+        """Return the summary's description of how regions were detected."""
         return dict(heat_map=dict(rule=self.cam_rule, threshold=self.cam_threshold))
 
     def _rule(self, summary: dict) -> str:
-        """How the figures came about, for print beside them."""
+        """Describe how the figures were computed, to be printed next to them."""
         counts, threshold = summary['counts'], f'{self.cam_threshold:.4g}'
         hot = dict(
             minmax=f'reach {threshold} once the map is scaled to [0, 1]',
@@ -351,18 +350,18 @@ class WeakLocalizationMetric(BaseMetric):
 
 
 def instance_masks(view: dict, name: str, shape: tuple) -> np.ndarray:
-    """Return the masks of a view's lesions, or their boxes where there is no mask.
+    """Return the masks of a view's lesions, or their boxes if there is no mask.
 
     Args:
         view (dict): A data sample.
-        name (str): 'gt_instances', which has to be there, or 'ignored_instances'.
+        name (str): 'gt_instances', which is required, or 'ignored_instances'.
         shape (tuple[int]): (H, W) of the network's input.
 
     Returns:
         np.ndarray: bool, (n, H, W).
 
     Raises:
-        ValueError: If there are no annotations, or they do not fit.
+        ValueError: If there are no annotations, or they do not fit the image.
     """
     if 'gt_instances' not in view:
         raise ValueError('no gt_instances; the test pipeline needs LoadAnnotations')
@@ -404,7 +403,7 @@ def _sentence(summary: dict) -> str:
 
 
 def interval_sentence(summary: dict) -> str:
-    """Say how the intervals of ``means_summary`` came about, or why there are none."""
+    """Describe the intervals of ``means_summary``, or why there are none."""
     reasons = summary['no_interval']
     if not summary['n_bootstrap'] or reasons.keys() == summary['figures'].keys():
         return ': '.join(['no CI', *dict.fromkeys(reasons.values())])
@@ -426,7 +425,7 @@ def _metrics(summary: dict) -> dict[str, float]:
 
 
 def figure_metrics(summary: dict) -> dict[str, float]:
-    """Return the figures of ``means_summary`` as an evaluator takes them."""
+    """Return the figures of ``means_summary`` in an evaluator's format."""
     metrics: dict[str, float | None] = {}
     for name, figure in summary['figures'].items():
         metrics[name] = figure['value']

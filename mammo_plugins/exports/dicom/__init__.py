@@ -1,6 +1,6 @@
 """Predictions as DICOM objects: reports, presentation states and segmentations.
 
-They are made by highdicom, an optional package (extra ``dicom``).
+They are created with highdicom, an optional package (extra ``dicom``).
 """
 
 from .export import DicomExport, need_highdicom

@@ -1,4 +1,4 @@
-"""Codes of DICOM (PS3.16) for what predictions say; of our own where it has none."""
+"""DICOM codes (PS3.16) for predictions, with private codes where DICOM has none."""
 
 from typing import Any
 
@@ -53,9 +53,9 @@ _BIRADS = {
 
 
 def category_code(name: str) -> Code:
-    """Return the code of a kind of lesion; of our scheme where DICOM has none."""
+    """Return the code of a kind of lesion, private if DICOM has none."""
     known = _CATEGORIES.get(name.lower())
-    # a value has 16 characters, a meaning 64
+    # a code value has at most 16 characters, a meaning 64
     return known or Code(name[:16], SCHEME, name[:64])
 
 
@@ -70,12 +70,12 @@ def percent(probability: float) -> float:
 
 
 def measurement(name: Code, value: float, unit: Code = PERCENT) -> Any:
-    """Return a measurement of a report.
+    """Return a measurement for a report.
 
     Args:
-        name (Code): What was measured.
-        value (float): In units.
-        unit (Code): Defaults to percent.
+        name (Code): The measured quantity.
+        value (float): The value in the unit.
+        unit (Code): The unit. Defaults to percent.
     """
     from highdicom.sr import Measurement
 

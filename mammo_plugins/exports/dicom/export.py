@@ -1,4 +1,4 @@
-"""All objects of an exam, and their files."""
+"""Creating and writing all objects of an exam."""
 
 import importlib
 import warnings
@@ -18,7 +18,7 @@ def need_highdicom() -> None:
     """Import highdicom.
 
     Raises:
-        ExportError: If it is absent; the message names the cure.
+        ExportError: If it is not installed; the message states the remedy.
     """
     try:
         importlib.import_module('highdicom')
@@ -32,17 +32,17 @@ def need_highdicom() -> None:
 class DicomExport:
     """Writes the objects of exams: a report, presentation states, segmentations.
 
-    An exam has one report ``<exam>_report.dcm``, and each of its views a presentation
-    state ``<exam>_<view>_presentation.dcm`` and, where it was segmented and something
-    was found, a segmentation ``<exam>_<view>_masses.dcm``.
+    Each exam has one report ``<exam>_report.dcm``. Each of its views has a presentation
+    state ``<exam>_<view>_presentation.dcm`` and, if masses were segmented, a
+    segmentation ``<exam>_<view>_masses.dcm``.
 
     Args:
         predictions (PredictionFile): The results.
-        images (str | Path): The folder that inference was given.
-        out_dir (str | Path): Where to write.
-        score_thr (float): Least score of a detection in the objects.
-        keep_identity (bool): Whether objects repeat what the images say of patient and
-            study. Defaults to False.
+        images (str | Path): The folder given to inference.
+        out_dir (str | Path): Folder to write to.
+        score_thr (float): Minimum score of a detection in the objects.
+        keep_identity (bool): Whether objects repeat patient and study data of the
+            images. Defaults to False.
 
     Attributes:
         written (Counter): Objects by kind.
@@ -50,7 +50,7 @@ class DicomExport:
             object, with the reason.
 
     Raises:
-        ExportError: If highdicom is absent.
+        ExportError: If highdicom is not installed.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class DicomExport:
         Args:
             exam (dict): Its entry in the predictions.
         """
-        # what libraries warn of and log quotes names and dates
+        # warnings and logs of libraries quote names and dates
         with DicomWarnings(), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             self._write(exam)
 
     def _write(self, exam: dict[str, Any]) -> None:
-        # they need highdicom
+        # these modules need highdicom
         from .origin import Origin
         from .presentation import presentation_state
         from .report import exam_report
@@ -138,7 +138,7 @@ class DicomExport:
         )
 
     def _sources(self, exam: dict[str, Any]) -> dict[str, Any]:
-        """Return the images of an exam by ``file``; those without are listed."""
+        """Return the images of an exam by ``file``; list missing ones."""
         from .source import read_source
 
         found = {}
@@ -157,7 +157,7 @@ class DicomExport:
     def _regions(self, view: dict[str, Any]) -> list[tuple[dict[str, Any], np.ndarray]]:
         """Return findings and their closed outlines within the image.
 
-        Coordinates of DICOM are those of predictions: the top left corner of the first
+        DICOM uses the same coordinates as predictions: the top left corner of the first
         pixel is 0, 0 (PS3.3, C.10.5.1.2 and C.18.6.1.1).
         """
         found = []

@@ -1,4 +1,4 @@
-"""What objects say of the software that made them, and how they are named."""
+"""Provenance and UIDs of DICOM objects."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,16 +21,16 @@ _SERIES = {'SR': 9001, 'PR': 9002, 'SEG': 9003}
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the objects of one exam come from.
+    """Provenance of the objects of one exam.
 
     UIDs are hashes of the exam's entry, the run, the options and the version: the same
-    results make objects of the same UIDs, other results others.
+    results give objects with the same UIDs, different results different ones.
 
     Args:
-        info (dict): Of the predictions.
+        info (dict): ``info`` of the predictions.
         exam (dict): The exam's entry.
-        options (str): What else the objects depend on.
-        made_at (datetime): When the predictions were made.
+        options (str): Other settings that the objects depend on.
+        made_at (datetime): Time of the predictions.
     """
 
     info: dict[str, Any]
@@ -46,18 +46,18 @@ class Origin:
 
     @property
     def algorithm(self) -> tuple[str, str]:
-        """tuple[str]: Name and version: the config and the checkpoint, and ours."""
+        """tuple[str]: Name (config and checkpoint), and our version."""
         names = [
             str(self.info.get(key) or 'unknown') for key in ('config', 'checkpoint')
         ]
         return f'{names[0]}, {names[1]}'[:64], str(self.info.get('version'))[:64]
 
     def identification(self) -> AlgorithmIdentification:
-        """Return the algorithm as reports have it."""
+        """Return the algorithm identification for reports."""
         return AlgorithmIdentification(*self.algorithm)
 
     def identification_sequence(self, family: Any) -> AlgorithmIdentificationSequence:
-        """Return the algorithm as segmentations have it."""
+        """Return the algorithm identification for segmentations."""
         name, version = self.algorithm
         return AlgorithmIdentificationSequence(name, family, version)
 
@@ -66,8 +66,8 @@ class Origin:
 
         Args:
             kind (str): 'SR', 'PR' or 'SEG'.
-            number (int): Within the series.
-            *parts (str): What the object is of, within the exam.
+            number (int): Number within the series.
+            **parts (str): Identify the object within the exam.
         """
         return dict(
             series_instance_uid=self.uid(kind, 'series', *parts[:1]),
@@ -84,12 +84,12 @@ class Origin:
         )
 
     def finish(self, made: Dataset, identity: Mapping[str, str]) -> None:
-        """Make an object the same each time, and say whose it is.
+        """Make an object reproducible, and set its patient and study.
 
         Args:
-            made (Dataset): The object.
-            identity (dict[str, str]): Of the image. highdicom is not given it, whose
-                warnings and errors would quote it.
+            made (Dataset): The object, changed in place.
+            identity (dict[str, str]): Identity in the image. It is not passed to
+                highdicom, whose warnings and errors would quote it.
         """
         date, time = self.made_at.strftime('%Y%m%d %H%M%S').split()
         for keyword, value in (

@@ -1,4 +1,4 @@
-"""How findings are drawn on an image: Grayscale Softcopy Presentation State."""
+"""Findings drawn on an image, as a Grayscale Softcopy Presentation State."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ _COLOUR = CIELabColor(77.4, 18.2, 80.6)  # orange
 
 
 def label_of(finding: dict[str, Any]) -> str:
-    """Return what is written beside a finding: its kind, score, malignancy, BI-RADS."""
+    """Return the label of a finding: its kind, score, malignancy and BI-RADS."""
     parts = [str(finding.get('category', 'mass'))[:32]]
     if 'score' in finding:
         parts.append(f'{finding["score"]:.2f}')
@@ -48,11 +48,11 @@ def presentation_state(
 
     Args:
         view (dict): Its entry in the predictions.
-        number (int): Within the series.
+        number (int): Number within the series.
         source (SourceImage): The image.
         found (list[tuple]): Findings and their outlines, (n, 2) closed points (x, y) in
             pixels of the file.
-        origin (Origin): What made it.
+        origin (Origin): Provenance of the object.
     """
     header = source.header
     layer = GraphicLayer(
@@ -65,7 +65,7 @@ def presentation_state(
         graphic_layers=[layer],
         graphic_annotations=[_annotation(header, layer, found)],
         presentation_lut_transformation=PresentationLUTTransformation(
-            # it takes the place of what MONOCHROME1 says (PS3.3, C.11.6)
+            # it replaces the inversion of MONOCHROME1 (PS3.3, C.11.6)
             presentation_lut_shape='INVERSE' if source.inverse else 'IDENTITY'
         ),
         **origin.of_object(
@@ -81,7 +81,7 @@ def presentation_state(
     if source.spacing is not None:
         (area,) = state.DisplayedAreaSelectionSequence
         area.PresentationPixelSpacing = list(source.spacing)
-        del area.PresentationPixelAspectRatio  # either of them
+        del area.PresentationPixelAspectRatio  # only one of the two is allowed
     return state
 
 

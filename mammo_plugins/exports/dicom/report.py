@@ -51,8 +51,8 @@ def exam_report(
         sources (dict[str, SourceImage]): Images by the ``file`` of their view.
         regions (dict[str, list[tuple]]): Findings of each view and their outlines, (n, 2)
             closed points (x, y) in pixels of the file, by ``file``.
-        origin (Origin): What made it.
-        remark (str): What is to be known of it.
+        origin (Origin): Provenance of the object.
+        remark (str): Comment on the report.
     """
     algorithm = origin.identification()
     groups = [_exam_group(exam, sources, regions, origin, algorithm)]
@@ -100,9 +100,9 @@ def exam_report(
 
 
 def _image_library(images: Sequence[Dataset]) -> ContainerContentItem:
-    """Return the list of images, TID 1600, by which viewers find them.
+    """Return the list of images, TID 1600, from which viewers find them.
 
-    That of highdicom asks for an orientation and a spacing, which headers may lack.
+    highdicom's version requires orientation and spacing, which headers may lack.
     """
     context = RelationshipTypeValues.HAS_ACQ_CONTEXT
     entries = []
@@ -156,7 +156,7 @@ def _site(laterality: str | None) -> list[FindingSite]:
 
 
 def _probabilities(entry: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield what was measured of an exam, a breast, a pair, a view or a finding."""
+    """Yield the measurements of an exam, a breast, a pair, a view or a finding."""
     for key, name in (
         ('score', ours.SCORE),
         ('malignancy', ours.MALIGNANCY),
@@ -194,7 +194,7 @@ def _exam_group(
     origin: Origin,
     algorithm: AlgorithmIdentification,
 ) -> MeasurementsAndQualitativeEvaluations:
-    """What is said of the exam: also that nothing was found."""
+    """Return the exam's conclusions, including that nothing was found."""
     measured = [*_probabilities(exam)]
     if any('detections' in v or 'masses' in v for v in exam.get('views', ())):
         count = sum(map(len, regions.values()))

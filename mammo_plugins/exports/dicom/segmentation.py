@@ -1,4 +1,4 @@
-"""Masks of masses: Segmentation."""
+"""Masks of masses, as a Segmentation."""
 
 import copy
 from collections.abc import Sequence
@@ -29,16 +29,16 @@ def segmentation(
     """Return the segmentation of an image: one segment with all of its masses.
 
     Args:
-        name (str): Of the view.
-        number (int): Within the series.
+        name (str): Name of the view.
+        number (int): Number within the series.
         source (SourceImage): The image.
-        outlines (Sequence): As for
+        outlines (Sequence): As in
             :func:`~mammo_plugins.structures.masks.outlines_to_mask`.
-        origin (Origin): What made it.
+        origin (Origin): Provenance of the object.
     """
     header = source.header
     uids = header.StudyInstanceUID, header.SOPInstanceUID
-    # of an enhanced image highdicom would have planes in space, which there are not
+    # for enhanced images highdicom requires plane positions, which do not exist here
     flat = copy.deepcopy(header)
     flat.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
     made = Segmentation(

@@ -1,4 +1,4 @@
-"""What an object says of the image that it is of."""
+"""Source images of DICOM objects."""
 
 import copy
 import math
@@ -28,7 +28,7 @@ from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 from ..prediction_file import ExportError
 
-# the patient's and the study's, that every object of a study repeats; they may be empty
+# patient and study elements that every object of a study repeats; may be empty
 IDENTITY = (
     'PatientName',
     'PatientID',
@@ -62,18 +62,17 @@ _METHOD = 'identity left out by mammo_plugins; UIDs of the images kept'
 
 @dataclass
 class SourceImage:
-    """An image that results are of.
+    """A source image of results.
 
     Attributes:
-        header (Dataset): What highdicom takes over: UIDs and size. Nothing else of the
-            file is in it.
-        identity (dict[str, str]): What the file says of patient and study, by keyword;
-            without ``keep_identity`` a pseudonym alone.
-        grayscale (Dataset): The elements by which the image is shown: rescale or
-            modality LUT, windows or VOI LUT.
+        header (Dataset): Elements that highdicom copies: UIDs and size, nothing else.
+        identity (dict[str, str]): Patient and study data of the file, by keyword;
+            without ``keep_identity`` only a pseudonym.
+        grayscale (Dataset): Display elements of the image: rescale or modality LUT,
+            windows or VOI LUT.
         inverse (bool): Whether the lowest value is white (MONOCHROME1).
-        spacing (tuple[float], optional): mm of rows and columns.
-        orientation (tuple[str], optional): As of
+        spacing (tuple[float], optional): Spacing of rows and columns in mm.
+        orientation (tuple[str], optional): As in
             :class:`~mammo_plugins.io.MammogramHeader`.
     """
 
@@ -88,19 +87,19 @@ class SourceImage:
 def read_source(
     path: Path, view: dict[str, Any], pseudonym: str, keep_identity: bool = False
 ) -> SourceImage:
-    """Read what objects need of an image; its pixels are not.
+    """Read the elements of an image that objects need, without its pixels.
 
     Args:
         path (Path): The file.
         view (dict): Its entry in the predictions.
-        pseudonym (str): Stands for the patient's name and ID.
-        keep_identity (bool): Whether objects repeat what the header says of the
-            patient. Defaults to False: they say that it was left out.
+        pseudonym (str): Replaces the patient's name and ID.
+        keep_identity (bool): Whether objects repeat the header's patient data. Defaults
+            to False: they state that it was removed.
 
     Raises:
-        ExportError: If the file is no DICOM image.
-        MammogramError: If it cannot be read, is not the one that was read in
-            inference, or has no UIDs to refer to it.
+        ExportError: If the file is not a DICOM image.
+        MammogramError: If it cannot be read, is not the file read in inference, or has
+            no UIDs for references.
     """
     facts = read_header(path)
     if facts.header['format'] != 'DICOM':
@@ -145,7 +144,7 @@ def _header(read: Dataset, shown: Dataset, view: dict[str, Any]) -> Dataset:
         )
     header.Columns, header.Rows = size
     header.SamplesPerPixel = 1
-    # highdicom looks into those of enhanced images, of which one frame is read
+    # highdicom reads these in enhanced images, of which one frame is used
     header.NumberOfFrames = 1
     header.SharedFunctionalGroupsSequence = [Dataset()]
     header.PerFrameFunctionalGroupsSequence = [Dataset()]
@@ -156,13 +155,13 @@ def _header(read: Dataset, shown: Dataset, view: dict[str, Any]) -> Dataset:
 
 
 def _identity(read: Dataset, pseudonym: str, keep_identity: bool) -> dict[str, str]:
-    """Return what every object of a study repeats."""
+    """Return the elements that every object of a study repeats."""
     found = dict.fromkeys(_NEEDED, '')
     if keep_identity:
         kept = (keyword for keyword in IDENTITY if keyword in read)
         return found | {keyword: str(read[keyword].value or '') for keyword in kept}
     return found | dict(
-        # readers of presentation states refuse those without a name
+        # readers refuse presentation states without a name
         PatientName=f'{pseudonym}^',
         PatientID=pseudonym,
         PatientIdentityRemoved='YES',
@@ -171,9 +170,10 @@ def _identity(read: Dataset, pseudonym: str, keep_identity: bool) -> dict[str, s
 
 
 def _grayscale(shown: Dataset, warnings: ReadingWarnings) -> Dataset:
-    """Return the elements of display that can be read, as a presentation state has them.
+    """Return the readable display elements in the form of a presentation state.
 
-    As in reading, a VOI LUT goes before windows, of which the first is taken.
+    As in reading, a VOI LUT takes precedence over windows, and only the first window is
+    used.
     """
     found = Dataset()
     signed = shown.get('PixelRepresentation') == 1
@@ -213,7 +213,7 @@ def _decimal(value: float) -> DSfloat:
 
 
 def _explicit(lut: Dataset, signed: bool) -> Dataset:
-    """Return a LUT whose values are of types that do not hang on another object."""
+    """Return a LUT whose value types do not depend on another object."""
     lut = copy.deepcopy(lut)
     known = Dataset()
     for element in lut:
@@ -221,7 +221,7 @@ def _explicit(lut: Dataset, signed: bool) -> Dataset:
             whole = isinstance(element.value, (bytes, bytearray))
             first = signed and element.keyword == 'LUTDescriptor'
             element.VR = VR.OW if whole else VR.SS if first else VR.US
-        # texts of a header may be of anyone
+        # header texts may contain personal data
         if element.keyword in ('LUTDescriptor', 'LUTData', 'ModalityLUTType'):
             known[element.tag] = element
     if 'LUTDescriptor' in known and isinstance(known.LUTDescriptor, MultiValue):

@@ -1,4 +1,4 @@
-"""Predictions and test results as one page for a browser."""
+"""Predictions and test results as one HTML page."""
 
 from .page import PageOptions, write_page
 from .test_results import TestResults

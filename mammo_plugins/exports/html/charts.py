@@ -1,4 +1,4 @@
-"""Curves of a test as SVG within a page."""
+"""Curves of a test as inline SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class _Chart:
     """Axes from 0 to ``x_end`` and from 0 to 1.
 
     Attributes:
-        title, x_title, y_title (str): What is written.
-        x_end (float): Right end.
+        title, x_title, y_title (str): Title and axis labels.
+        x_end (float): Right end of the x axis.
         parts (list[str]): Elements of SVG.
     """
 
@@ -44,7 +44,7 @@ class _Chart:
         self.parts.append(f'<polygon class="band" points="{places}"/>')
 
     def dot(self, x: float, y: float, said: str) -> None:
-        """Add a point, with what is said of it."""
+        """Add a point with its description."""
         across, down = self.at(x, y).split(',')
         self.parts.append(
             f'<circle class="dot" cx="{across}" cy="{down}" r="4">'
@@ -84,7 +84,7 @@ def _section(name: str, chart: str, *below: str) -> str:
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the corners of a step function that keeps its value to the next point."""
+    """Return the corners of a step function, constant up to the next point."""
     corners = list(points[:1])
     for (_, before), (x, y) in zip(points, points[1:]):
         corners += [(x, before), (x, y)]
@@ -95,8 +95,8 @@ def froc_section(name: str, summary: dict[str, Any]) -> str:
     """Return the FROC curve with its band, operating points and rule.
 
     Args:
-        name (str): Of the file.
-        summary (dict): Of :func:`~mammo_plugins.evaluation.functional.read_froc`.
+        name (str): Name of the file.
+        summary (dict): From :func:`~mammo_plugins.evaluation.functional.read_froc`.
     """
     chart = _Chart(
         f'FROC curve of {name}',
@@ -138,8 +138,8 @@ def roc_section(name: str, summary: dict[str, Any]) -> str:
     """Return the ROC curve with AUC and operating points.
 
     Args:
-        name (str): Of the file.
-        summary (dict): Of ``ROCMetric``.
+        name (str): Name of the file.
+        summary (dict): Summary of ``ROCMetric``.
     """
     counts = summary['counts']
     chart = _Chart(f'ROC curve of {name}', '1 - specificity', 'Sensitivity')
@@ -196,8 +196,8 @@ def calibration_section(name: str, summary: dict[str, Any]) -> str:
     """Return the reliability diagram with Brier score and calibration error.
 
     Args:
-        name (str): Of the file.
-        summary (dict): ``calibration`` of it.
+        name (str): Name of the file.
+        summary (dict): ``calibration`` in the file.
     """
     bins = summary['reliability']
     chart = _Chart(
@@ -223,7 +223,7 @@ def subgroup_section(column: str, rows: Sequence[dict[str, Any]]) -> str:
     """Return the figures of each subgroup.
 
     Args:
-        column (str): What parts them, such as 'density'.
+        column (str): Column that defines the groups, such as 'density'.
         rows (list[dict]): Each with ``group``, null for all, and its figures.
     """
     figures = ('auc', 'recall', 'sensitivity', 'specificity', 'recall_rate')

@@ -1,4 +1,4 @@
-"""Pieces of HTML, in which nothing that comes from files acts."""
+"""HTML elements, with all text from files escaped."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from mammo_plugins.printable import one_line
 
 
 def text(value: Any) -> str:
-    """Return a value as text of a page."""
+    """Return a value as escaped text."""
     return html.escape(one_line(value))
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """Return a number as text, '-' for what is unknown."""
+    """Return a number as text, '-' if unknown."""
     return '-' if value is None else f'{value:.{digits}f}'
 
 
@@ -27,12 +27,12 @@ def table(header: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str) ->
     """Return a table.
 
     Args:
-        header (Sequence): Of the columns.
-        rows (Iterable[Sequence]): Cells; columns of which all are empty are left out.
-        caption (str): What it shows.
+        header (Sequence): Headers of the columns.
+        rows (Iterable[Sequence]): Cells; empty columns are omitted.
+        caption (str): Caption of the table.
     """
     rows = [list(map(str, row)) for row in rows]
-    # a column of remarks that nobody made is none
+    # omit an empty column of remarks
     kept = [k for k in range(len(header)) if not rows or any(row[k] for row in rows)]
     header, rows = [header[k] for k in kept], [[row[k] for k in kept] for row in rows]
     head = ''.join(f'<th scope="col">{text(each)}</th>' for each in header)

@@ -1,4 +1,4 @@
-"""Exams of a page: four views as they are hung, and what is said of them."""
+"""Exams of a page: four views in hanging order, and their results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from ..prediction_file import ExportError, view_name
 from .elements import number, table, text
 from .pictures import Picture, other_of
 
-_ROWS = 20  # of the table of findings of an exam
+_ROWS = 20  # rows in an exam's table of findings
 _FACTS = {
     'malignancy': 'malignancy',
     'affected_side': 'affected side',
@@ -26,9 +26,9 @@ def exam_article(
 
     Args:
         exam (dict): Its entry in the predictions.
-        images (Path, optional): The folder that inference was given; without it there
-            are no pictures.
-        height (int): Of pictures at most, in pixels.
+        images (Path, optional): The folder given to inference; without it there are no
+            pictures.
+        height (int): Maximum height of pictures, in pixels.
 
     Returns:
         tuple: The article, and files whose pictures cannot be shown, with the reason.
@@ -55,7 +55,7 @@ def exam_article(
 
 
 def _facts(exam: dict[str, Any]) -> str:
-    """Return what is said of exam, breasts and pairs."""
+    """Return the results for exam, breasts and pairs."""
     facts = [
         (title, number(exam[key], 2) if key == 'malignancy' else exam[key] or 'none')
         for key, title in _FACTS.items()

@@ -1,4 +1,4 @@
-"""A page of its own: predictions, pictures and test results, without a network."""
+"""A self-contained page: predictions, pictures and test results."""
 
 import platform
 from collections import defaultdict
@@ -18,7 +18,7 @@ from .script import SCRIPT
 from .style import STYLE
 from .test_results import TestResults
 
-# nothing of the page may ask for anything else
+# the page may not load anything else
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -30,7 +30,7 @@ _PACKAGES = (
     'onedl-mmpretrain',
     'numpy',
 )
-_FILES = 200  # that are named of one reason
+_FILES = 200  # files listed per reason
 _CONTROLS = """<div class="controls" role="group" aria-label="What is shown">
 <label for="threshold">Score from
 <input type="range" id="threshold" min="0" max="1" step="0.01" value="{value:g}"></label>
@@ -46,14 +46,15 @@ _CONTROLS = """<div class="controls" role="group" aria-label="What is shown">
 
 @dataclass(frozen=True)
 class PageOptions:
-    """What a page shows.
+    """Options of a page.
 
     Args:
-        images (Path, optional): The folder that inference was given. Defaults to
-            ``None``, no pictures.
-        score_thr (float): Where the slider stands at first. Defaults to 0.2.
-        max_exams (int): Exams that are shown, the first of the file. Defaults to 20.
-        height (int): Of pictures at most, in pixels. Defaults to 800.
+        images (Path, optional): The folder given to inference. Defaults to ``None``, no
+            pictures.
+        score_thr (float): Initial position of the slider. Defaults to 0.2.
+        max_exams (int): Number of exams shown, from the start of the file. Defaults to
+            20.
+        height (int): Maximum height of pictures, in pixels. Defaults to 800.
         config (str, optional): Text of the config. Defaults to ``None``.
     """
 
@@ -74,12 +75,12 @@ def write_page(
 
     Args:
         path (str | Path): The HTML file, written whole or not at all.
-        predictions (PredictionFile, optional): What was predicted.
-        results (TestResults): Of tests.
-        options (PageOptions): What is shown.
+        predictions (PredictionFile, optional): The predictions.
+        results (TestResults): Results of tests.
+        options (PageOptions): Options of the page.
 
     Returns:
-        tuple: Exams shown, and files whose pictures could not be, with the reason.
+        tuple: Exams shown, and files whose pictures cannot be shown, with the reason.
     """
     left_out: list[tuple[str, str]] = []
     with (
@@ -167,7 +168,7 @@ def _write_left_out(file: TextIO, entries: Sequence[tuple[str, str]]) -> None:
 
 
 def _by_reason(entries: Iterable[tuple[str, str]]) -> str:
-    """Return files by what they were left out for."""
+    """Return files by the reason for skipping them."""
     reasons = defaultdict(list)
     for name, reason in entries:
         reasons[reason].append(name)

@@ -1,4 +1,4 @@
-"""Views of exams as pictures of a page, with what was found in them."""
+"""Views of exams as pictures of a page, with their findings."""
 
 import base64
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ from ..prediction_file import image_of
 from .elements import text
 
 _QUALITY = 88  # of JPEG
-_LINES = 36  # of letters, as high as a picture
+_LINES = 36  # lines of text in the height of a picture
 
 
 @dataclass
 class Picture:
-    """A view in its canonical frame, made smaller.
+    """A view in its canonical frame, reduced in size.
 
     Attributes:
         view (dict): Its entry in the predictions.
         pixels (np.ndarray): (h, w) in [0, 1].
-        frame (CanonicalFrame): Where it lies in the file.
+        frame (CanonicalFrame): Its position in the file.
     """
 
     view: dict[str, Any]
@@ -46,11 +46,11 @@ class Picture:
 
         Args:
             view (dict): Its entry in the predictions.
-            root (Path): The folder that inference was given.
-            height (int): Of the picture at most, in pixels.
+            root (Path): The folder given to inference.
+            height (int): Maximum height of the picture, in pixels.
 
         Raises:
-            ExportError: If the file is not there.
+            ExportError: If the file is missing.
             MammogramError: If it cannot be read.
         """
         with DicomWarnings():
@@ -59,17 +59,17 @@ class Picture:
             )
         scale = min(1.0, height / pixels.shape[0])
         size = tuple(max(1, round(side * scale)) for side in pixels.shape[::-1])
-        if scale < 1:  # by mean values, which keep what is thin
+        if scale < 1:  # averaging keeps thin structures
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         return cls(view, pixels, frame)
 
     @property
     def right(self) -> bool:
-        """bool: Whether it is of the right breast, which is hung on the left."""
+        """bool: Whether it shows the right breast, which hangs on the left."""
         return self.view['laterality'] == 'R'
 
     def registered(self, other: 'Picture') -> np.ndarray:
-        """Return the other breast laid over this one, (h, w) in [0, 1]."""
+        """Return the other breast mapped onto this one, (h, w) in [0, 1]."""
         registration = register_contralateral(
             self.pixels, other.pixels, view=self.view['view']
         )
@@ -81,10 +81,11 @@ class Picture:
         """Return the picture as SVG, in canonical pixels of the file.
 
         Args:
-            pixels (np.ndarray): (h, w), this one's or those laid over it.
-            width, height (int): Of what is drawn, of all views of the exam the largest.
-            said (str): What it shows.
-            more (str): Elements that lie above it.
+            pixels (np.ndarray): (h, w), of this view or mapped onto it.
+            width, height (int): Size of the drawing, the largest of all views of the
+                exam.
+            said (str): Description of the picture.
+            more (str): Elements to draw on top.
         """
         h, w = self.frame.shape
         left = -width if self.right else 0
@@ -99,7 +100,7 @@ class Picture:
         """Return boxes, scores and outlines as elements of SVG.
 
         Args:
-            width, height (int): As of :meth:`svg`.
+            width, height (int): As in :meth:`svg`.
         """
         font = height / _LINES
         parts = []
@@ -114,7 +115,7 @@ class Picture:
             if found.get('birads'):
                 said += f' BI-RADS {found["birads"]}'
             above = box[1] > font * 1.4
-            # towards the middle, where the text is not cut off
+            # towards the middle, so the text is not cut off
             at_end = box[0] + box[2] > width if sign > 0 else box[0] + box[2] < width
             left = min(0, sign * width)
             anchor = np.clip(x + (box[2] - box[0]) * at_end, left, left + width)
@@ -134,7 +135,7 @@ class Picture:
 
 
 def other_of(picture: Picture, pictures: Sequence[Picture]) -> Picture | None:
-    """Return the same projection of the other breast, if it is there."""
+    """Return the same projection of the other breast, if it exists."""
     side = other_laterality(picture.view['laterality'])
     for each in pictures:
         same = all(
@@ -146,7 +147,7 @@ def other_of(picture: Picture, pictures: Sequence[Picture]) -> Picture | None:
 
 
 def _data_url(pixels: np.ndarray) -> str:
-    """Return a picture within a page. Here, and only here, greys become 8 bits."""
+    """Return an inline picture. Only here, grey values are reduced to 8 bits."""
     levels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     _, encoded = cv2.imencode('.jpg', levels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return f'data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}'

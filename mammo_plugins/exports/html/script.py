@@ -1,4 +1,4 @@
-"""What a page does: boxes from a score on, switches, and the other breast beside."""
+"""Script of a page: score slider, switches, and comparison with the other breast."""
 
 SCRIPT = """
 (() => {

@@ -1,4 +1,4 @@
-"""How a page looks, in light and in dark."""
+"""Style sheet of a page, for light and dark mode."""
 
 STYLE = """
 :root {

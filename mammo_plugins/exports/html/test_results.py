@@ -1,4 +1,4 @@
-"""Finding and reading what a test wrote."""
+"""Finding and reading the results of a test."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _ROC_KEYS = {
 
 @dataclass
 class TestResults:
-    """What a page shows of tests.
+    """Test results shown on a page.
 
     Attributes:
         sections (dict[str, list[str]]): HTML by 'curves', 'calibration' and
@@ -31,7 +31,7 @@ class TestResults:
         left_out (list[tuple[str, str]]): Files that could not be read, with the reason.
     """
 
-    __test__ = False  # of no test runner
+    __test__ = False  # not a test for pytest
 
     sections: dict[str, list[str]] = field(
         default_factory=lambda: dict(curves=[], calibration=[], subgroups=[])
@@ -40,15 +40,15 @@ class TestResults:
 
     @classmethod
     def read(cls, paths: Iterable[str | Path]) -> 'TestResults':
-        """Read files that ``mammo test`` wrote, and those of folders.
+        """Read files written by ``mammo test``, or all of them in folders.
 
         Args:
-            paths (Iterable[str | Path]): ``froc.json``, ``roc.json`` and the like; of a
-                folder all of them in it and in its ``test``.
+            paths (Iterable[str | Path]): ``froc.json``, ``roc.json`` and similar files;
+                for a folder, all of them in it and in its ``test``.
 
         Raises:
-            FileNotFoundError: If a path is not there.
-            ExportError: If there is nothing in one of them.
+            FileNotFoundError: If a path does not exist.
+            ExportError: If one of them contains no results.
         """
         results = cls()
         for path in map(Path, paths):
@@ -68,7 +68,7 @@ class TestResults:
         return results
 
     def _add(self, file: Path, named: bool) -> bool:
-        """Add a file; tell whether it is of a test."""
+        """Add a file; return whether it is a test result."""
         try:
             content = read_json(file)
             kind = content.get('format') if isinstance(content, dict) else None
@@ -100,7 +100,7 @@ class TestResults:
 
     @staticmethod
     def _subgroups(content: Any) -> dict[str, list[dict[str, Any]]]:
-        """Return the tables of subgroups in a file, by what parts them."""
+        """Return the subgroup tables in a file, by column."""
         tables = content.get('subgroups') if isinstance(content, dict) else None
         if isinstance(tables, list):
             tables = {str(content.get('column', 'subgroup')): tables}
