@@ -226,7 +226,7 @@ def run(converter: 'Converter', args: argparse.Namespace) -> None:
                     'are replaced when the new ones are ready'
                 )
             with stoppable(
-                f'{args.out}: interrupted; the same command goes on from here'
+                f'{args.out}: interrupted; the same command resumes from here'
             ):
                 made = convert(
                     converter,

@@ -136,7 +136,7 @@ def loader(length=12, batch_size=4, seed=0, shuffle=True, **dataset):
 
 
 def sgd(lr=0.1, **kwargs):
-    """Return an optimiser's config."""
+    """Return an optimizer's config."""
     return dict(optimizer=dict(type='SGD', lr=lr, momentum=0.9), **kwargs)
 
 

@@ -137,7 +137,7 @@ tables = [
         },
     ),
     dict(
-        title='Segmentation and localisation by heat maps (table 2, INbreast)',
+        title='Segmentation and localization by heat maps (table 2, INbreast)',
         columns={
             'IoU': 'localization/iou',
             'IoR': 'localization/ior',

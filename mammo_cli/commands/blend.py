@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         cfg = load_config(args.config, args.cfg_options)
         if not makes_blended_images(cfg):
             raise ConfigError(
-                f'{args.config}: its training set is no BlendingDataset; '
+                f'{args.config}: its training set is not a BlendingDataset; '
                 'breasts of a DIVF-Net are made by mammo synthesize'
             )
         blend(args, cfg)

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
 
     repository = light('shipped').repository()
     with stoppable(
-        f'interrupted; {"make" if repository else "mammo"} demo goes on from here'
+        f'interrupted; {"make" if repository else "mammo"} demo resumes from here'
     ):
         Demo(repository).make_all()
 
@@ -89,8 +89,8 @@ class Demo:
                 work_dir,
             )
         self.step(
-            '6/6 Infer on a held-out exam; show boxes down to one false positive an '
-            'image',
+            '6/6 Infer on a held-out exam; show boxes down to one false positive '
+            'per image',
             'infer',
             self.config(TRI_VIEW),
             self.trained(TRI_VIEW_WORK),
@@ -163,7 +163,7 @@ class Demo:
             'Recall on held-out phantom exams, with 95% confidence intervals by '
             'bootstrap over patients:'
         )
-        print(f'  {"false positives an image":26s}{"single view":22s}three views')
+        print(f'  {"false positives per image":26s}{"single view":22s}three views')
         for one, three in zip(single, tri_view):
             print(
                 f'  {one["fppi"]:<26g}'

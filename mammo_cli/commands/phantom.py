@@ -163,7 +163,7 @@ def run(args: argparse.Namespace) -> None:
         return tqdm(items, total=total, desc='exams', unit='exam')
 
     try:
-        with stoppable(f'{args.out}: interrupted; the same command goes on from here'):
+        with stoppable(f'{args.out}: interrupted; the same command resumes from here'):
             made = write_phantom_dataset(args.out, config, args.workers, progress)
     except (PhantomFolderError, OSError) as error:
         args.parser.error(file_error(error) or str(error))

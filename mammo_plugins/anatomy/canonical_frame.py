@@ -186,7 +186,7 @@ class CanonicalFrame:
                 'or the header is wrong'
             )
         if turned:
-            remarks.append('the image was turned as PatientOrientation says')
+            remarks.append('the image was rotated according to PatientOrientation')
         return remarks + ([self.doubt] if self.doubt else [])
 
     @property
@@ -290,21 +290,21 @@ def _find_turn(
         )
     doubt = None
     if seems_turned(mask):
-        doubt = 'the chest wall is at the top or the bottom: the image is turned'
+        doubt = 'the chest wall is at the top or the bottom: the image is rotated'
     elif view == 'MLO' and seems_upside_down(mask):
         doubt = 'the breast widens downwards: the MLO is upside down'
     if turn is not None:
         doubt = (
-            'the breast lies otherwise than PatientOrientation says, which is not '
-            'followed' + (f'; {doubt}' if doubt else '')
-        )
+            'the orientation of the breast contradicts PatientOrientation, which '
+            'is not applied'
+        ) + (f'; {doubt}' if doubt else '')
     elif orientation is not None:
         doubt = (
-            'PatientOrientation leaves open how the image is turned and is not '
-            'followed' + (f'; {doubt}' if doubt else '')
-        )
+            'PatientOrientation leaves open how the image is rotated and is not '
+            'followed'
+        ) + (f'; {doubt}' if doubt else '')
     elif doubt:
-        doubt += ', and no PatientOrientation says how'
+        doubt += ', and there is no PatientOrientation'
     return Turn(flipped=breast_side(mask) == 'right'), doubt
 
 

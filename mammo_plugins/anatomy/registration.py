@@ -395,7 +395,7 @@ class _Pair:
         if misfit > _WORST_FIT:
             self._failed(
                 'contours_apart',
-                f'the contours do not fit: they are {misfit:.0%} of the depth apart',
+                f'the contours do not match: they differ by {misfit:.0%} of the depth',
             )
             return None
         stretch = np.interp(ANGLES, ANGLES[seen], (moved / lengths)[seen])

@@ -228,7 +228,7 @@ def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
 def train_all(runs: list[Run], cfg: Config, jobs: int) -> None:
     """Run what is unfinished, needed rows first; estimate the time left."""
     for run in runs:
-        check_settings(run.folder, settings_of(run, cfg), 'delete it to run it anew')
+        check_settings(run.folder, settings_of(run, cfg), 'delete it to run it again')
     waiting = [run for run in runs if not run.result.is_file()]
     for seed in dict.fromkeys(run.seed for run in waiting):
         make_data(cfg, seed, jobs, ToolRunner(ROOT))

@@ -228,4 +228,4 @@ def write_tables(
         temporary.write_text(text, encoding='utf-8')
     print(f'tables: {cfg.document if update else path}')
     if update_docs and missing:
-        print(f'{cfg.document} is left as it is: {", ".join(missing)} not run')
+        print(f'{cfg.document} is left unchanged: {", ".join(missing)} not run')

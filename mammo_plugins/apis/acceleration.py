@@ -13,7 +13,7 @@ from mammo_plugins.registry import type_name
 from .config_loading import ConfigError
 
 PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
-# what each number format requires of an optimiser's wrapper
+# what each number format requires of an optimizer's wrapper
 _WRAPPERS = dict(
     bf16=dict(type='mammo.BFloat16OptimWrapper'),
     fp16=dict(type='AmpOptimWrapper', loss_scale='dynamic'),
@@ -144,13 +144,13 @@ def predict_in(model: nn.Module, precision: str) -> str:
 
 
 def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:
-    """Yield all optimiser wrappers of a config, including those of stages and parts."""
+    """Yield all optimizer wrappers of a config, including those of stages and parts."""
     stages = cfg.train_cfg.get('stages') or {}
     own = [
         stage.optim_wrapper for stage in stages.values() if stage.get('optim_wrapper')
     ]
     for wrapper in filter(None, [cfg.get('optim_wrapper'), *own]):
-        # several optimisers, one for each part of the model
+        # several optimizers, one for each part of the model
         parts = [
             part
             for part in wrapper.values()

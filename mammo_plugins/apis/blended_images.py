@@ -63,7 +63,7 @@ def loaded_normals(cfg: Config) -> tuple[BlendingDataset, LoadMammogram]:
     )
     if others or type_name(settings) != 'BlendingDataset':
         raise ConfigError(
-            f'{cfg.filename}: train_dataloader.dataset is no BlendingDataset'
+            f'{cfg.filename}: train_dataloader.dataset is not a BlendingDataset'
         )
     pipeline = without_step(
         without_step(settings.pipeline, 'PackBlendingInputs'), 'CropToLesion'

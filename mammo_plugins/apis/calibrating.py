@@ -170,8 +170,8 @@ def choose_point(
     )
     if None in exams:
         raise ValueError(
-            f'{exams.count(None)} of {len(exams)} samples do not tell their exam; add '
-            "exam_id to the meta_keys of the test pipeline's last step"
+            f'{exams.count(None)} of {len(exams)} samples do not state their '
+            "exam; add exam_id to the meta_keys of the test pipeline's last step"
         )
     positive, merged, first = merge_breasts(
         labels, np.round(scores, DECIMALS), exams, 'max'

@@ -145,7 +145,7 @@ def compare(
     if 'auc' not in summaries[0] or samples is None:
         rows += _by_draws(summaries, paths)
         if samples is None:
-            warnings.append('the files do not tell that both are of the same patients')
+            warnings.append('the files do not state that both are of the same patients')
     if samples is None:
         return dict(warning='; '.join(warnings), figures=rows)
     labels, *scores, patients = samples

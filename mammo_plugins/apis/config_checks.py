@@ -47,8 +47,10 @@ def check_complete(cfg: Config, part: str) -> None:
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise ConfigError(
-            f'{cfg.filename}: has no {", ".join(missing)}, without which there is '
-            f'nothing to {part}; files in _base_ are parts of configs'
+            (
+                f'{cfg.filename}: has no {", ".join(missing)}, without which it '
+                f'cannot {part}; files in _base_ are parts of configs'
+            )
             + ('; generators of images are not tested' if part == 'test' else '')
         )
     for each in ('train', 'val', 'test'):
@@ -372,7 +374,7 @@ def warn_of_shared_parts(cfg: Config, parts: Sequence[str]) -> None:
         for path in files[part].keys() & files['train'].keys():
             print(
                 f'warning: {part}_dataloader and train_dataloader both read '
-                f'{files[part][path]}: figures of what was trained on say nothing of '
+                f'{files[part][path]}: figures on training data say nothing about '
                 'other patients',
                 file=sys.stderr,
             )
@@ -381,10 +383,12 @@ def warn_of_shared_parts(cfg: Config, parts: Sequence[str]) -> None:
     for path in files['val'].keys() & files['test'].keys():
         chosen = _selection(cfg)
         what = (
-            f'{chosen} decides by the test part, whose figures are then too good; '
-            'validate on a part of the training patients'
+            (
+                f'{chosen} selects by the test part, which makes its figures too '
+                'optimistic; validate on part of the training patients'
+            )
             if chosen
-            else 'validation shows the test part; choose nothing by it'
+            else 'validation uses the test part; do not choose anything by it'
         )
         print(
             f'warning: val_dataloader and test_dataloader both read '

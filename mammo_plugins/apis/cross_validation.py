@@ -259,7 +259,7 @@ def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
     """Prepare, train and test one fold; skip finished steps."""
     result = folder / 'result.json'
     check_settings(
-        folder, own.settings, 'delete it to run it anew, or give another --work-dir'
+        folder, own.settings, 'delete it to run it again, or give another --work-dir'
     )
     if result.is_file():
         return

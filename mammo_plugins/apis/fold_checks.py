@@ -52,8 +52,10 @@ def check_folds(cfg: Config) -> None:
         first = next(iter(folds.values()))
         raise ConfigError(
             ', '.join(f'{where}.fold is {fold}' for where, fold in folds.items())
-            + ': whom one fold trains on, another tests; set all to one number, '
-            '--cfg-options '
+            + (
+                ': patients in the training set of one fold are in the test set of '
+                'another; set all to one number, --cfg-options '
+            )
             + ' '.join(f'{where}.fold={first}' for where in folds)
             + f', or run mammo cross-validate CONFIG --folds {first}'
         )
@@ -68,8 +70,11 @@ def check_folds(cfg: Config) -> None:
                     for where, fold in written.items()
                 ]
             )
-            + ': whom one fold trains on, another tests; name files by '
-            'fold_{fold} and set fold of all data sets to one number'
+            + (
+                ': patients in the training set of one fold are in the test set of '
+                'another; name files by fold_{fold} and set fold of all data sets '
+                'to one number'
+            )
         )
 
 

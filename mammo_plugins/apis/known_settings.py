@@ -244,7 +244,7 @@ def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 key, f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
             )
             rest = {k: v for k, v in value.items() if k != 'by_epoch'}
-            # an optimiser wrapper without a type may contain several
+            # an optimizer wrapper without a type may contain several
             if not any(
                 isinstance(v, dict) and k != 'optimizer' for k, v in rest.items()
             ):

@@ -164,7 +164,7 @@ def cut_lesions(
         for _ in lesions:
             yield Skip(
                 view.image_id,
-                'file of another size than annotated',
+                'file whose size differs from the annotation',
                 f'{size[0]} x {size[1]} (w x h) instead of '
                 f'{view.width} x {view.height}',
             )

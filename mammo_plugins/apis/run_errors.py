@@ -21,7 +21,10 @@ _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
         RuntimeError,
         r'weight of size \[\d+, (\d+), .*to have \d+ channels, but got (\d+) channels',
         lambda m: (
-            f'the images have {m[2]} channels, a layer of the network takes {m[1]}: '
+            (
+                f'the images have {m[2]} channels, a layer of the network expects '
+                f'{m[1]}: '
+            )
             + _ALIKE
         ),
     ),
@@ -40,26 +43,26 @@ _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
         ValueError,
         r'Cannot infer the rule for (?:key )?([^,]*),',
         lambda m: (
-            f'save_best or monitor {m[1]}: it is not known whether more or less is '
-            "better; set rule='greater' (recall, AUC, Dice) or rule='less' (losses) beside it "
-            f'(default_hooks.checkpoint.rule for save_best)'
+            f'save_best or monitor {m[1]}: it is unknown whether higher or lower '
+            "is better; set rule='greater' (recall, AUC, Dice) or rule='less' "
+            '(losses) beside it (default_hooks.checkpoint.rule for save_best)'
         ),
     ),
     (
         ValueError,
         r'Expected more than 1 value per channel when training',
         lambda m: (
-            'a batch of one image in training, of which batch normalisation has no '
-            'statistics; set train_dataloader.drop_last=True, or a batch_size that leaves '
-            'none alone'
+            'a batch of one image in training, for which batch normalization has '
+            'no statistics; set train_dataloader.drop_last=True, or a batch_size '
+            'that leaves no single image'
         ),
     ),
     (
         RuntimeError,
         r'Output size is too small|Kernel size can\'t be greater than',
         lambda m: (
-            'the images are too small for the network, whose last layers have '
-            'nothing left of them; make them larger (Resize in the pipelines)'
+            'the images are too small for the network, whose last layers get '
+            'empty feature maps; make them larger (Resize in the pipelines)'
         ),
     ),
     (
@@ -125,7 +128,7 @@ def _of_component(error: Exception) -> str | None:
     if argument and component is not None:
         hint = nearest_or_all(argument[1], accepted_settings(component)[0])
     of = f'{component.__name__}: ' if hasattr(component, '__name__') else ''
-    return f'the config builds no valid component: {of}{error}{hint}'
+    return f'the config does not define a valid component: {of}{error}{hint}'
 
 
 def _of_call(error: Exception) -> str | None:

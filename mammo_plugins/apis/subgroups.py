@@ -245,8 +245,8 @@ def _samples(
         return labels, scores, patients, images
     if None in exams:
         raise ConfigError(
-            f'{result}: samples do not tell their exam; add exam_id to the meta_keys '
-            "of the test pipeline's last step, and test again"
+            f'{result}: samples do not state their exam; add exam_id to the '
+            "meta_keys of the test pipeline's last step, and test again"
         )
     together: dict[Any, list[str]] = {}
     for exam, names in zip(exams, images):

@@ -39,8 +39,8 @@ def loaded_breasts(cfg: Config, pipeline: Pipeline | None = None) -> ExamDataset
     )
     if others or settings.get('target') != 'breast' or not settings.get('labels'):
         raise ConfigError(
-            f'{cfg.filename}: train_dataloader.dataset is no ExamDataset of breasts '
-            "with labels (target='breast', labels=...)"
+            f'{cfg.filename}: train_dataloader.dataset is not an ExamDataset of '
+            "breasts with labels (target='breast', labels=...)"
         )
     if pipeline is None:
         load = list(loading_steps(settings.pipeline))[:1]

@@ -181,7 +181,7 @@ def measure(
     """Train on batches in turn, like ``mammo train``, and time the steps.
 
     Args:
-        cfg (Config): Config of the model and its optimiser.
+        cfg (Config): Config of the model and its optimizer.
         way (Way): Training variant.
         batches (Sequence[dict]): One batch per step; the first three are warm-up.
         device (str): Such as 'cuda'.

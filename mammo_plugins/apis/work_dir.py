@@ -66,8 +66,8 @@ def begin_training(cfg: Config, resume: str | None) -> None:
         Path(cfg.load_from).resolve().parent != folder.resolve()
     ):
         raise ConfigError(
-            f'{found}; another training would mix its own with them. Go '
-            'on by --resume, give another --work-dir, or delete this one'
+            f'{found}; another training would mix its own with them. Resume with '
+            '--resume, give another --work-dir, or delete this one'
         )
     _say(f'{found}; going on from {Path(cfg.load_from).name}')
 

@@ -162,7 +162,7 @@ def _read_facts(
             catalogue.skip(item, 'image name that is not understood', row['image'])
             continue
         if key not in images:
-            catalogue.skip(item, 'image that is not there', row['image'])
+            catalogue.skip(item, 'missing image', row['image'])
             continue
         birads = read_all_birads(row['birads'])
         density = read_densest(row['density'])
@@ -206,7 +206,7 @@ def _read_regions(
             catalogue.skip(item, 'image name that is not understood', row['image'])
             continue
         if key not in images:
-            catalogue.skip(item, 'region of an image that is not there', row['image'])
+            catalogue.skip(item, 'region of a missing image', row['image'])
             continue
         try:
             polygon = region_polygon(row['shape'])
@@ -295,7 +295,7 @@ def _notes(
         f'{complete} of {len(taken)} exams have all four low-energy and all four '
         'recombined images',
         f'images by finding (those with several count for each): {listed or "none"}',
-        'no official split: patients are parted by ratio',
+        'no official split: patients are split by ratio',
     ]
     if ambiguous:
         notes.append(

@@ -341,13 +341,13 @@ def _note(found: Catalogue, table: _Table) -> None:
         pathologies.setdefault(view.patient_id, set()).add(view.pathology)
     mixed = sum({'benign', 'malignant'} <= values for values in pathologies.values())
     found.notes += [
-        'Labels are of a breast; the set outlines no lesions and has no official '
-        'split.',
+        'Labels are per breast; the data set outlines no lesions and has no '
+        'official split.',
         'Breasts with CC and MLO: '
         + ', '.join(f'{kind} {count}' for kind, count in sorted(whole.items()))
         + '.',
         f'{mixed} patients have a benign and a malignant breast.',
-        f'{kinds["normal"]} breasts of D2 without a row are taken as normal: '
+        f'{kinds["normal"]} breasts of D2 without a row are treated as normal: '
         'abnormal is false, pathology null.',
     ]
     if kinds['unknown']:

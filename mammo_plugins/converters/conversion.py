@@ -23,7 +23,7 @@ from .records import UNUSABLE, Catalogue, ConversionError, RawView
 from .summary import write_summary
 
 _JOURNAL = '.conversion.jsonl'
-_LIES = 'image that does not lie as mammograms hang'
+_LIES = 'image that is not in the usual hanging orientation'
 
 # the facts and annotations of a view that need its pixels, or why it is left out
 Result = dict[str, Any]
@@ -142,7 +142,7 @@ def _nothing(
     write_summary(out, converter, {}, catalogue)
     shown = [skip for skip in catalogue.skipped if skip.reason == UNUSABLE]
     first = ''.join(f'; first: {skip}' for skip in (shown or catalogue.skipped)[:1])
-    listed = f'; each is in {out / "skipped.csv"}' if catalogue.skipped else ''
+    listed = f'; all are listed in {out / "skipped.csv"}' if catalogue.skipped else ''
     return ConversionError(f'{what}{first}{listed}')
 
 
@@ -357,7 +357,7 @@ def _note_defects(
             catalogue.skip(
                 f'nipple of {view.file}',
                 'nipple outside its image',
-                f'{view.nipple}: taken as unknown',
+                f'{view.nipple}: treated as unknown',
             )
             view.nipple = None
         for reason in result.get('skipped', ()):

@@ -317,12 +317,12 @@ class _FilmCatalogue(Catalogue):
                         else 'image that no .ics file leads to',
                     )
         self.notes.append(
-            'DDSM has no official split; patients are parted by ratio or in folds'
+            'DDSM has no official split; patients are split by ratio or in folds'
         )
         if self.unflagged:
             self.notes.append(
-                f'{self.unflagged} views have an OVERLAY file though their .ics file '
-                'says NON_OVERLAY; they are taken for abnormal'
+                f'{self.unflagged} views have an OVERLAY file though their .ics '
+                'file says NON_OVERLAY; they are treated as abnormal'
             )
 
 

@@ -194,7 +194,7 @@ def _view(
         found.skip(
             file,
             'view with a region in a breast that is not abnormal',
-            'abnormal taken as unknown',
+            'abnormal treated as unknown',
         )
         abnormal = None
     implant = read_flag(row['implant'])
@@ -317,9 +317,8 @@ def _view_notes(views: list[RawView], exams: dict[str, ClinicalExam]) -> list[st
         'exams have no row in the clinical table: their labels are unknown': sum(
             not exams[exam].findings for exam in used
         ),
-        'breasts without a row, in exams of both breasts, are taken as not abnormal': sum(
-            exams[exam].of_breast(side).implied for exam, side in breasts
-        ),
+        'breasts without a row, in exams of both breasts, are treated as not '
+        'abnormal': sum(exams[exam].of_breast(side).implied for exam, side in breasts),
         'images are of exams with implants (key implant)': sum(
             view.extra['implant'] is True for view in views
         ),

@@ -194,8 +194,8 @@ def read_exams(rows: Sequence[Row], found: Catalogue) -> dict[str, ClinicalExam]
             two_sided += _add(known, row, side, item, found)
     if two_sided:
         found.notes.append(
-            f'{two_sided} rows with pathology are of no side: it counts '
-            'for both breasts, as the README of the set has it.'
+            f'{two_sided} rows with pathology are of no side: it counts for both '
+            "breasts, as the data set's README states."
         )
     return exams
 

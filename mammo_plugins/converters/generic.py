@@ -20,7 +20,7 @@ from .raw_folder import RawFolder
 from .records import UNUSABLE, Catalogue, ConversionError, RawLesion, RawView
 
 _FIRST = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
-_INFERRED = 'views whose abnormal is told by their pathology'
+_INFERRED = 'views whose abnormal follows from their pathology'
 _CEM = {'low energy': 'CEM-LE', 'recombined': 'CEM-RC'}
 
 
@@ -144,13 +144,14 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
     if table.boxes.shares:
         boxes = sum(lesion.box is not None for lesion in lesions)
         catalogue.notes.append(
-            f'boxes of {table.name} are shares of the width and height of their '
-            f'images, for all are between 0 and 1: {boxes} were scaled to pixels'
+            f'boxes of {table.name} are fractions of the width and height of '
+            f'their images, because all are between 0 and 1: {boxes} were scaled '
+            'to pixels'
         )
     if table.nipple_shares:
         catalogue.notes.append(
-            f'nipples of {table.name} are shares of the width and '
-            'height of their images: scaled to pixels'
+            f'nipples of {table.name} are fractions of the width and height of '
+            'their images: scaled to pixels'
         )
     notes['files of the folder that are not used'] = sum(
         file not in taken and file.name != table.name for file in folder.files
@@ -191,11 +192,13 @@ def _doubts(view: RawView, header: MammogramHeader) -> list[str]:
         header.view not in (None, view.view)
     ):
         doubts.append(
-            'views whose DICOM header says another laterality or view than '
-            'the table, which is taken'
+            'views whose DICOM header disagrees with the table on laterality or '
+            'view; the table is used'
         )
     if header.header['burned_in_annotation']:
-        doubts.append('views whose DICOM header says that text is in their pixels')
+        doubts.append(
+            'views whose DICOM header states that text is burned into their pixels'
+        )
     return doubts
 
 
@@ -215,7 +218,7 @@ def _listed_view(
         if value is None and header.header['format'] != 'DICOM':
             value = _told_by_name(folder.root / file).get(name)
         if value not in options:
-            reason = f'{name} that neither table, header nor file name tells'
+            reason = f'{name} that neither table, header nor file name states'
             if value:  # such as ML or XCCL
                 reason = f'{name} other than {" and ".join(options)}'
             catalogue.skip(
@@ -277,7 +280,7 @@ def _settle_labels(
             catalogue.skip(
                 row + 'abnormal',
                 'view whose pathology contradicts abnormal',
-                f'{file}: {pathology}; abnormal is taken as unknown',
+                f'{file}: {pathology}; abnormal is treated as unknown',
             )
             facts['abnormal'] = None
         facts['pathology'] = pathology if by_pathology else None
@@ -285,7 +288,7 @@ def _settle_labels(
         catalogue.skip(
             row + 'abnormal',
             'view with a lesion that is said to be normal',
-            f'{file}: taken as unknown',
+            f'{file}: treated as unknown',
         )
         facts['abnormal'] = None
     if pathology == 'benign' and any(
@@ -367,7 +370,7 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
     reasons: dict[Path, str] = {}
     for result in found.values():
         for path, reason in result.skipped:
-            if not reason.endswith(' is asked for') or path not in reasons:
+            if not reason.endswith(' is required') or path not in reasons:
                 reasons[path] = reason
     for path, reason in reasons.items():
         file = path.relative_to(folder.root)
@@ -385,7 +388,8 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
     )
     if burned_in:
         catalogue.notes.append(
-            f'{burned_in} views whose DICOM header says that text is in their pixels'
+            f'{burned_in} views whose DICOM header states that text is burned '
+            'into their pixels'
         )
 
 

@@ -204,7 +204,7 @@ class ViewTable:
             if first != row['row']:
                 catalogue.skip(
                     f'{self.name}: row {row["row"]}',
-                    'row that is there twice',
+                    'duplicate row',
                     f'{row["file"]}: the same as row {first}',
                 )
                 continue
@@ -267,7 +267,7 @@ class ViewTable:
         reason, near = 'name that several files have', list(map(str, found[:3]))
         if not found:
             self._lost[column] += 1
-            reason = 'file that is not there'
+            reason = 'missing file'
             near = files.near(row[column]) if self._lost[column] <= _SEARCHES else []
         self._mistake(
             catalogue,
@@ -420,7 +420,7 @@ class ViewTable:
             else 'row that repeats a lesion',
             f'{file}: '
             + (
-                ', '.join(clash) + '; the earlier is taken'
+                ', '.join(clash) + '; the earlier is kept'
                 if clash
                 else 'same category and outline'
             ),
@@ -457,7 +457,7 @@ class ViewTable:
             if side == 0:
                 return i, 'box without width or height'
         if not self.boxes.shares and are_shares([box]):
-            return 0, 'box in shares of the image, in a table of pixels'
+            return 0, 'box in fractions of the image, in a table of pixels'
         if not self.boxes.shares and min(sides) < 1:
             return 2 + (sides[1] < 1), 'box of less than a pixel'
         return None

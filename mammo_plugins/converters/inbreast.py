@@ -126,13 +126,13 @@ class _Tally:
         for items, text in (
             (
                 self.disagreeing,
-                'views whose side or projection differs between file '
-                'name, which is believed, and table',
+                'views whose side or projection differs between table and file '
+                'name; the file name takes precedence',
             ),
             (
                 self.undated,
-                'views without an acquisition date; all such of a '
-                'patient are taken for one exam',
+                'views without an acquisition date; all such of a patient are '
+                'treated as one exam',
             ),
             (
                 self.no_mass,
@@ -155,7 +155,7 @@ class _Tally:
             )
         if self.names:
             names = ', '.join(f'{n} {name!r}' for name, n in sorted(self.names.items()))
-            notes.append(f'regions of other names, taken as other: {names}')
+            notes.append(f'regions of other names, treated as other: {names}')
         return notes
 
 

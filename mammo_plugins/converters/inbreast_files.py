@@ -131,7 +131,7 @@ def _load(data: bytes) -> Any:
     try:
         return plistlib.loads(text.strip().encode(), fmt=plistlib.FMT_XML)
     except Exception as error:
-        raise RegionError(f'no property list ({type(error).__name__})') from None
+        raise RegionError(f'not a property list ({type(error).__name__})') from None
 
 
 def _check_count(what: str, found: int, stated: Any) -> None:

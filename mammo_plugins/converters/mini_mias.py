@@ -300,18 +300,18 @@ def _notes(views: list[RawView]) -> list[str]:
         'encloses an abnormality (of calcifications, a cluster) and is no outline.',
         'Films by kind of abnormality: '
         f'{", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())) or "none"}.',
-        'Films by background tissue, which is no BI-RADS density: '
-        f'{", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items()))}.',
+        'Films by background tissue, which is not a BI-RADS density: '
+        f'{", ".join((f"{tissue} {n}" for tissue, n in sorted(tissues.items())))}.',
     ]
     if cut:
         notes.append(
-            f'{len(cut)} circles reach out of their film, and are cut at its '
-            f'edge: {", ".join(cut)}.'
+            f'{len(cut)} circles reach outside their film and are clipped: '
+            f'{", ".join(cut)}.'
         )
     if unmarked:
         notes.append(
             f'{len(unmarked)} abnormal films have no circle: '
-            f'{", ".join(unmarked)}. Leave them out where a film without a '
-            'lesion is to be a normal one.'
+            f'{", ".join(unmarked)}. Exclude them if a film without a lesion '
+            'should be normal.'
         )
     return notes

@@ -55,9 +55,9 @@ class NumberReader:
             role = role or self._role(sign)
             if not role:
                 raise ValueError(
-                    f'{text.replace(sign, "")} or {text.replace(sign, ".")}: no other '
-                    f'number tells whether {sign!r} parts thousands here or is the '
-                    'decimal sign'
+                    f'{text.replace(sign, "")} or {text.replace(sign, ".")}: no '
+                    f'other number shows whether {sign!r} separates thousands or '
+                    'is the decimal sign'
                 )
             text = text.replace(sign, '' if role == THOUSANDS else '.')
         value = float(text)

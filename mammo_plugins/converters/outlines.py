@@ -19,7 +19,7 @@ from mammo_plugins.structures import (
 
 from .records import RawLesion
 
-CUT = 'outline cut at the edge of its image'
+CUT = 'outline clipped at the edge of its image'
 LEAST_INSIDE = 0.5  # least share of an outline's area that must lie in the image
 # how much a mask's proportions may differ from its image's
 SHAPE_TOLERANCE = 0.01
@@ -146,8 +146,10 @@ def drop_repeated(annotations: list[Outline]) -> tuple[list[Outline], list[str]]
             **{name: new if old is None else old for name, (old, new) in facts.items()},
         )
         remarks.append(
-            f'lesion given twice that contradicts itself: {", ".join(clash)}; the '
-            'first is taken'
+            (
+                f'lesion given twice that contradicts itself: {", ".join(clash)}; the '
+                'first is kept'
+            )
             if clash
             else f'lesion given twice: {annotation["category"]}'
         )

@@ -293,8 +293,8 @@ def _csv(path: Path) -> Iterator[list]:
         raise ConversionError(f'{path}: not a readable CSV ({error})') from None
     if number and lines > 1 and data.count(b'"') % 2:
         raise ConversionError(
-            f'{path}: row {number}: a quotation mark (") that is not '
-            'closed takes all lines up to the end'
+            f'{path}: row {number}: an unclosed quotation mark (") swallows all '
+            'lines up to the end'
         )
 
 

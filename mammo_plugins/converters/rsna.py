@@ -151,7 +151,7 @@ class _Breasts:
                 if len(known[name]) > 1:
                     found.skip(
                         f'{name} of {patient} {side}',
-                        'label in which the rows of a breast contradict each other',
+                        'label on which the rows of a breast disagree',
                     )
 
     def get(self, breast: Breast, name: str) -> Any | None:
@@ -247,8 +247,8 @@ def _notes(rows: list[Row], views: list[RawView]) -> list[str]:
         for view, count in Counter(row['view'].upper() for row in rows).most_common()
     )
     notes = [
-        'Labels are of a breast; the set outlines no lesions, and its test part has no '
-        'labels: there is no official split.',
+        'Labels are per breast; the data set outlines no lesions, and its test '
+        'part has no labels: there is no official split.',
         f'Rows of train.csv: {len(rows)} images of {_patients(rows)} patients '
         f'({listed}); {len(positive)} of a breast with cancer, of '
         f'{_patients(positive)} patients.',

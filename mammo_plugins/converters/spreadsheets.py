@@ -80,8 +80,8 @@ def _ask(
     )
     if done.returncode:
         raise ConversionError(
-            f'{path}: a sheet that takes more memory than a table of annotations, or a '
-            f'damaged file; delete what lies far from the table, or {_ADVICE}'
+            f'{path}: a sheet that needs more memory than a table of annotations, '
+            f'or a damaged file; delete cells far from the table, or {_ADVICE}'
         )
     answer = json.loads(done.stdout)
     if 'error' in answer:
@@ -95,8 +95,8 @@ def _unreadable(path: Path, why: object) -> ConversionError:
 
 def _too_large(path: Path, rows: int, columns: int) -> ConversionError:
     return ConversionError(
-        f'{path}: a sheet of {rows} rows and {columns} columns or '
-        'more; delete what lies far from the table'
+        f'{path}: a sheet of {rows} rows and {columns} columns or more; delete '
+        'cells far from the table'
     )
 
 

@@ -134,8 +134,8 @@ def render(summary: dict[str, Any], escape: Callable[[Any], str] = one_line) -> 
     if summary['skipped']:
         lines += [
             '',
-            'Left out or mended, with the first of each kind (each item is '
-            'in skipped.csv):',
+            'Skipped or corrected, with the first of each kind (skipped.csv '
+            'lists all):',
             '',
         ]
         lines += [

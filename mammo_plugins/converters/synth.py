@@ -164,7 +164,7 @@ class _SynthCatalogue(Catalogue):
         locations_file = header.with_suffix('.loc')
         mask = None if c_view else masks.get(key[:3])
         if not key.breast:
-            self.skip(header, 'image whose folders do not tell its breast density')
+            self.skip(header, 'image whose folders do not state its breast density')
             return
         if raw not in self.files:
             self.skip(header, 'image without its .raw file')
@@ -173,8 +173,8 @@ class _SynthCatalogue(Catalogue):
         if number % 2 and not located and mask is None:
             self.skip(
                 header,
-                'image of an odd number without its .loc file: where its '
-                'mass is, is not known',
+                'image of an odd number without its .loc file: so the position '
+                'of its mass is unknown',
             )
             return
         try:
@@ -195,7 +195,7 @@ class _SynthCatalogue(Catalogue):
             key, centres, mask if number % 2 or located else None, geometry
         )
         if lesions is None:
-            self.skip(header, 'mass whose radius the folders do not tell')
+            self.skip(header, 'mass whose radius the folders do not state')
             return
         self.views.append(_view(header, raw, key, c_view, geometry, lesions))
 
@@ -244,8 +244,8 @@ class _SynthCatalogue(Catalogue):
         ]
         if self.even:
             self.notes.append(
-                f'{self.even} images of an even number have a .loc file, though such '
-                'breasts should hold no mass; it is believed.'
+                f'{self.even} images of an even number have a .loc file, though '
+                'such breasts should hold no mass; it takes precedence.'
             )
         if dicom:
             self.notes.append(

@@ -208,8 +208,8 @@ def write_levels(target: Path, levels: np.ndarray, source: Path) -> None:
     if pixels.max() < _DARKEST:
         raise MammogramError(
             source,
-            'nothing in it weakens the beam as a breast does '
-            '(by exp(-1.5) and more); leave it out',
+            'nothing in it attenuates the beam like a breast (by exp(-1.5) or '
+            'more); leave it out',
         )
     _, png = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     with atomic_path(target) as path:

@@ -22,7 +22,7 @@ _AFTER = (
     'coordinate',
     'norm',
     'normalized',
-    'normalised',
+    'normalized',
     'rel',
     'relative',
 )
@@ -211,9 +211,9 @@ def _of_bare(
         return ways[0]
     shown = ', '.join(table.titles[field] for field in boxes.fields)
     raise ConversionError(
-        f'{name}: columns {shown}: shares of the image of which x and y may be a '
-        'corner of the box or its middle; name the columns x1, y1, width, height or '
-        'x_center, y_center, width, height'
+        f'{name}: columns {shown}: fractions of the image in which x and y may be '
+        'a corner of the box or its centre; name the columns x1, y1, width, '
+        'height or x_center, y_center, width, height'
     )
 
 

@@ -381,8 +381,8 @@ def _finding_notes(lesions: list[_Marked], swapped: int, unnamed: int) -> list[s
         )
     if unnamed:
         notes.append(
-            f'{unnamed} images have no row in finding_annotations.csv: '
-            'taken as without a finding.'
+            f'{unnamed} images have no row in finding_annotations.csv: treated as '
+            'without a finding.'
         )
     return notes
 

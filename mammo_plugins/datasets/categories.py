@@ -30,8 +30,8 @@ def check_lists(other_classes: Names, ignored_classes: Names) -> None:
             )
     if other_classes == ignored_classes == REST:
         raise ValueError(
-            f'ExamDataset: other_classes and ignored_classes are both '
-            f"'{REST}'; the rest is either left out or ignored"
+            f"ExamDataset: other_classes and ignored_classes are both '{REST}'; "
+            'the rest is either dropped or ignored'
         )
 
 
@@ -102,11 +102,12 @@ def category_labels(
             else f'categories {unknown} are not in classes'
         )
         raise AnnotationError(
-            f'{ann_file}: {what}; the file has {named}, classes are {list(classes)}, '
-            f'other_classes {list(other_classes)}, ignored_classes '
-            f'{list(ignored_classes)}: name every category of the file in '
-            'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to leave '
-            'its lesions out, or in ignored_classes=(...) to ignore their regions'
+            f'{ann_file}: {what}; the file has {named}, classes are '
+            f'{list(classes)}, other_classes {list(other_classes)}, '
+            f'ignored_classes {list(ignored_classes)}: name every category of the '
+            'file in metainfo=dict(classes=...) of the dataset, in '
+            'other_classes=(...) to drop its lesions, or in '
+            'ignored_classes=(...) to ignore their regions'
         )
     labels = {name: list(classes).index(name) for name in classes}
     labels.update(dict.fromkeys(ignored_classes, NO_CLASS))

@@ -144,7 +144,7 @@ class ExamDataset(BaseDataset):
         if partners and target != 'view':
             raise ValueError(
                 'ExamDataset.partners: only a view has partners; '
-                f'target={target!r} holds all its views already'
+                f'target={target!r} already contains all its views'
             )
         self.target = target
         self.partners = tuple(partners)
@@ -235,7 +235,7 @@ class ExamDataset(BaseDataset):
         kept = [s for s in samples if len(s['views']) == wanted]
         print_log(
             f'{self.ann_file}: {len(kept)} {self.target} samples, '
-            f'{len(samples) - len(kept)} left out for want of a view',
+            f'{len(samples) - len(kept)} skipped because a view is missing',
             logger='current',
         )
         return kept
@@ -304,8 +304,8 @@ class ExamDataset(BaseDataset):
         if not others:
             return ''
         return (
-            f'Lesions of {", ".join(others)} are left out by other_classes; '
-            f'{self.n_left_normal} views that have no others count as normal'
+            f'Lesions of {", ".join(others)} are dropped by other_classes; '
+            f'{self.n_left_normal} views with no other lesions count as normal'
         )
 
     def _view_samples(self, exam: Exam, views: list[View]) -> list[dict]:
@@ -444,15 +444,16 @@ class ExamDataset(BaseDataset):
         sources = ' or '.join(sources)
         if not kept:
             raise AnnotationError(
-                f'{self.ann_file}: no nipple is known by {sources} (images[].nipple '
-                'and nipple_source, docs/reference/data_format.md); annotate some, '
-                'or learn from those of mammo nipples by naming '
-                "'contour' in filter_cfg.nipple_sources"
+                f'{self.ann_file}: no nipple is known from {sources} '
+                '(images[].nipple and nipple_source, '
+                'docs/reference/data_format.md); annotate some, or learn from '
+                "those of mammo nipples by naming 'contour' in "
+                'filter_cfg.nipple_sources'
             )
         if len(kept) < len(samples):
             print_log(
                 f'{self.ann_file}: {len(samples) - len(kept)} of {len(samples)} '
-                f'samples left out, nipple not known by {sources}',
+                f'samples left out, nipple not known from {sources}',
                 logger='current',
                 level=WARNING,
             )

@@ -34,9 +34,9 @@ def check_fold(ann_file: str, fold: Any, named: bool) -> None:
         )
     if not named:
         print_log(
-            f'{ann_file}: fold is {fold} and has no effect, for none of '
-            f'{", ".join(FOLD_SETTINGS)} says {{fold}}; set ann_file to such as '
-            "'annotations/fold_{fold}/train.json', or fold to None",
+            f'{ann_file}: fold is {fold} and has no effect, because none of '
+            f'{", ".join(FOLD_SETTINGS)} contains {{fold}}; set ann_file to such '
+            f"as 'annotations/fold_{{fold}}/train.json', or fold to None",
             logger='current',
             level=WARNING,
         )

@@ -54,7 +54,7 @@ def named_steps(pipeline: Mapping[str, Any]) -> dict[str, Step]:
     twice = [name for name in order if list(order).count(name) > 1]
     if twice:
         raise ValueError(
-            f'{ORDER}: {twice[0]!r} is there twice; expected each name once'
+            f'{ORDER}: {twice[0]!r} appears twice; expected each name once'
         )
     steps = {}
     for name in _names(pipeline):
@@ -70,8 +70,8 @@ def named_steps(pipeline: Mapping[str, Any]) -> dict[str, Step]:
             raise ValueError(f'{name}: a step without a type, and none to inherit')
         if not isinstance(step, Mapping) and not callable(step):
             raise ValueError(
-                f'{name}: {step!r}; expected a step, a dict with a type, '
-                'or None to leave it out'
+                f'{name}: {step!r}; expected a step, a dict with a type, or None '
+                'to drop it'
             )
         steps[name] = step
     for name in order:
@@ -115,7 +115,7 @@ def _meant(name: str, pipeline: Mapping[str, Any]) -> str:
     order = pipeline[ORDER]
     if name.isdigit():
         named = f'; did you mean {order[int(name)]}?' if int(name) < len(order) else ''
-        return f'steps go by name here, not by number{named}'
+        return f'steps have names here, not numbers{named}'
     near = difflib.get_close_matches(name, order, n=1) or [
         place for place in step_places(pipeline) if place.endswith(f'.{name}')
     ]
@@ -123,8 +123,8 @@ def _meant(name: str, pipeline: Mapping[str, Any]) -> str:
         f'did you mean {near[0]}?'
         if near
         else (
-            'set that too to add a step; to leave one out, keep its name there and say '
-            f'{name}=None'
+            'set that too to add a step; to drop one, keep its name there and '
+            f'set {name}=None'
         )
     )
 

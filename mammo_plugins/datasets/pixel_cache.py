@@ -185,7 +185,7 @@ class PixelCache:
             self._writable = False
             print_log(
                 f'{self.folder}: cannot write the pixel cache ({error}); '
-                'going on without it',
+                'continuing without it',
                 logger='current',
                 level=WARNING,
             )

@@ -161,9 +161,11 @@ def cure_of_import(package: Package, error: Exception) -> str:
     missing = (getattr(error, 'name', None) or '').split('.')[0]
     if isinstance(error, ModuleNotFoundError) and missing not in ('', package.name):
         known = {p.name: p for p in TORCH + OPENMMLAB + LIBRARIES}.get(missing)
-        return known.install if known else f'install the package that brings {missing}'
+        return (
+            known.install if known else (f'install the package that provides {missing}')
+        )
     if getattr(error, 'name', None) == 'mmcv._ext':
-        return 'cure mammo_plugins, which serves the operators mmcv lacks'
+        return 'fix mammo_plugins, which provides the operators that mmcv lacks'
     if package in TORCH:  # each version of one requires one version of the other
         return 'pip install --force-reinstall torch torchvision'
     return (

@@ -77,13 +77,13 @@ def table(checks: Sequence[Check]) -> str:
         if of_status:
             lines += ['', f'{title}:']
         for check in of_status:
-            lines += [f'- {check.name}: {check.found}', f'  Cure: {check.cure}']
+            lines += [f'- {check.name}: {check.found}', f'  Fix: {check.cure}']
     problems = sum(check.status == 'problem' for check in checks)
     lines += [
         '',
-        f'{problems} required thing(s) missing or wrong; see Problems.'
+        f'{problems} requirement(s) missing or wrong; see Problems.'
         if problems
-        else 'All that is required is there.',
+        else 'All requirements are met.',
     ]
     return '\n'.join(lines)
 

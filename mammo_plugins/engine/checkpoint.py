@@ -77,16 +77,16 @@ def _check_archive(path: str | Path) -> None:
         )
     if damaged is not None:
         raise CheckpointError(
-            f'{path}: damaged, the checksum of {damaged} does not '
-            'hold; copy it again or take an earlier one'
+            f'{path}: damaged: the checksum of {damaged} does not match; copy it '
+            'again or use an earlier one'
         )
 
 
 def _unreadable(file: Any, error: Exception) -> CheckpointError:
     reason = str(error).partition('\n')[0] or type(error).__name__
     return CheckpointError(
-        f'{file}: not a readable checkpoint ({reason}); it may be '
-        'truncated, copy it again or take an earlier one'
+        f'{file}: not a readable checkpoint ({reason}); it may be truncated; copy '
+        'it again or use an earlier one'
     )
 
 
@@ -108,17 +108,17 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
         # follows PyTorch's advice on how to load it nevertheless
         reason = str(error).rpartition('error: ')[2].partition('. ')[0].strip()
         raise CheckpointError(
-            f'{file}: refused, it holds more than weights and plain data, and '
-            f'loading it would run code of whoever wrote it ({reason}). If you '
-            'trust its origin, pass --trust-checkpoint'
+            f'{file}: rejected, because it contains more than weights and plain '
+            f"data, and loading it could run its author's code ({reason}). If you "
+            'trust the source, pass --trust-checkpoint'
         ) from None
     except Exception as error:  # a damaged pickle may raise anything
         raise _unreadable(file, error) from None
     fault = plain_fault(checkpoint) or form_fault(checkpoint)
     if fault:
         raise CheckpointError(
-            f'{file}: {fault}; this is no checkpoint of MMEngine, '
-            'take the file that the training wrote'
+            f'{file}: {fault}; this is not an MMEngine checkpoint; use the file '
+            'that the training wrote'
         )
     return checkpoint
 
@@ -253,12 +253,11 @@ def _own_config(name: str) -> str:
     beside = sorted(Path(name).parent.glob('*.py')) if Path(name).is_file() else []
     if not beside:
         return (
-            'use the config it was trained with, which is in the work_dir of its '
-            'training with the --cfg-options of then'
+            'use the config of its training, saved in its work directory with '
+            'its --cfg-options'
         )
-    return (
-        'use the config it was trained with, with the --cfg-options of then: '
-        + ' or '.join(map(str, beside[:3]))
+    return 'use the config of its training, with its --cfg-options: ' + ' or '.join(
+        map(str, beside[:3])
     )
 
 
@@ -298,8 +297,10 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
     ]
     if others:
         raise CheckpointError(
-            f'{name}: weights of another kind than the model '
-            f'({type(model).__name__}) calculates with'
+            (
+                f'{name}: the data type of its weights differs from the one that the '
+                f'model ({type(model).__name__}) calculates with'
+            )
             + _listed('such weights', others)
         )
     # in the model's number format: a value finite in 64 bits may not be so in 32
@@ -326,7 +327,7 @@ def check_finite(weights: Mapping[str, Any], name: str) -> None:
             count = int((~finite).sum())
             raise CheckpointError(
                 f'{name}: {key}: {count} of {value.numel()} values are NaN or '
-                'infinite: its training diverged or the file is damaged; take an '
+                'infinite: its training diverged or the file is damaged; use an '
                 'earlier checkpoint'
             )
 
@@ -369,8 +370,8 @@ def warn_of_later_stages(checkpoint: dict, name: str) -> None:
     if stage.get('later'):
         print_log(
             f'{name}: saved in the stage {stage["name"]}, before '
-            f'{", ".join(stage["later"])}; what is trained there is as it was at the '
-            'beginning, and so is what it predicts',
+            f'{", ".join(stage["later"])}; the parts trained there are still '
+            'untrained, and so are their predictions',
             logger='current',
             level=logging.WARNING,
         )

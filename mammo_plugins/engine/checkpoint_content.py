@@ -42,10 +42,10 @@ def _children(value: Any) -> Iterator[Any]:
 
 def _tensor_fault(value: Tensor) -> str | None:
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:
-        return 'a sparse, quantised or empty tensor'
+        return 'a sparse, quantized or empty tensor'
     # as for an expanded tensor, which is stored in a few bytes
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-        return f'a tensor of shape {tuple(value.shape)} whose values are not there'
+        return f'a tensor of shape {tuple(value.shape)} whose values are missing'
     return None
 
 
@@ -66,7 +66,7 @@ def _value_fault(value: Any) -> str | None:
         return _history_fault(value)
     if isinstance(value, _PLAIN + _SEQUENCES + _MAPPINGS):
         return None
-    return f'a {type(value).__name__}, which is no data'
+    return f'a {type(value).__name__}, which is not plain data'
 
 
 def _history_fault(history: HistoryBuffer) -> str | None:
@@ -114,7 +114,7 @@ def plain_fault(root: Any) -> str | None:
         level = children
         if not level:
             return None
-    return f'it holds containers in containers, more than {_DEPTH} deep'
+    return f'its containers are nested more than {_DEPTH} deep'
 
 
 def is_count(value: Any) -> bool:
@@ -169,7 +169,7 @@ def _versions_fault(state: Any) -> str | None:
     sound = _named(versions) and all(
         _named(each) and is_count(each.get('version', 0)) for each in versions.values()
     )
-    return None if sound else 'state_dict._metadata are no versions of modules'
+    return None if sound else 'state_dict._metadata are not versions of modules'
 
 
 def form_fault(checkpoint: Any) -> str | None:
@@ -192,11 +192,11 @@ def form_fault(checkpoint: Any) -> str | None:
         value = checkpoint.get(key)
         if value is not None and not _named(value):
             return (
-                f'{key} has keys that are no names'
+                f'{key} has keys that are not names'
                 if isinstance(value, dict)
                 else f'{key} is a {type(value).__name__}; expected values by name'
             )
     state = checkpoint.get('state_dict', checkpoint)
     if not _named(state):
-        return 'its keys are no names of weights'
+        return 'its keys are not names of weights'
     return _versions_fault(state) or _meta_fault(checkpoint.get('meta') or {})

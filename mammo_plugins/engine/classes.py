@@ -115,8 +115,10 @@ def check_classes(cfg: Config, model: nn.Module, parts: Sequence[str]) -> None:
             mend = (
                 'labels have two classes'
                 if whole
-                else 'metainfo=dict(classes=...) of each dataset, in one order, and '
-                'num_classes of each head are to be set alike'
+                else (
+                    'metainfo=dict(classes=...) of each dataset, in one order, '
+                    'and num_classes of each head must agree'
+                )
             )
             raise AnnotationError(f'classes differ: {"; ".join(said)}: {mend}')
 
@@ -161,6 +163,7 @@ def check_checkpoint_classes(
                 raise CheckpointError(
                     f'{name}: trained on {len(trained)} classes '
                     f'({", ".join(trained)}), but {field} has {len(classes)} '
-                    f'({", ".join(classes)}); set metainfo=dict(classes=...) there to '
-                    'those of the checkpoint, in their order, or take another'
+                    f'({", ".join(classes)}); set metainfo=dict(classes=...) '
+                    'there to those of the checkpoint, in their order, or use '
+                    'another checkpoint'
                 )

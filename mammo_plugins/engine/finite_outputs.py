@@ -25,9 +25,9 @@ def refuse_infinite_outputs(model: nn.Module, name: str) -> None:
         if isinstance(output, Tensor) and output.is_floating_point():
             if not torch.isfinite(output).all():
                 raise CheckpointError(
-                    f'{name}: model.{part} puts out NaN or infinity, so that what is '
-                    'found means nothing; its weights are too large or damaged, take an '
-                    'earlier checkpoint'
+                    f'{name}: model.{part} outputs NaN or infinity, so its '
+                    'results mean nothing; its weights are too large or damaged; '
+                    'use an earlier checkpoint'
                 )
         elif isinstance(output, (list, tuple)):
             for each in output:

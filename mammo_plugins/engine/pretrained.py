@@ -116,8 +116,9 @@ def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
     if not own.keys() & state.keys():
         raise CheckpointError(
             f'{name}: no weight fits {type(module).__name__}: the file has '
-            f'{listed(list(state))}, the module {listed(list(own))}; take the weights '
-            'of this network, or set prefix to what its names begin with in the file'
+            f'{listed(list(state))}, the module {listed(list(own))}; use the '
+            'weights of this network, or set prefix to what its names begin with '
+            'in the file'
         )
     check_finite({key: value for key, value in state.items() if key in own}, name)
     try:
@@ -126,8 +127,8 @@ def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
     except RuntimeError as error:
         shapes = [line.strip() for line in str(error).splitlines()[1:]]
         raise CheckpointError(
-            f'{name}: weights of another shape than those of {type(module).__name__}, '
-            f'take those of this network: {listed(shapes)}'
+            f'{name}: the weights differ in shape from those of '
+            f'{type(module).__name__}, use those of this network: {listed(shapes)}'
         ) from None
     print_log(f'load {self.prefix or ""} model from: {self.checkpoint}', 'current')
     mmengine_checkpoint.load_state_dict(module, state, strict=False, logger='current')

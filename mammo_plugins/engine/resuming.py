@@ -76,16 +76,16 @@ def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str) -> lis
     lacking += ['message_hub'] if hub is None else []
     if lacking:
         raise CheckpointError(
-            f'{name}: has no {", ".join(lacking)}: weights alone, which a training '
-            'cannot go on from; to begin one with them, set load_from to it without '
-            '--resume'
+            f'{name}: has no {", ".join(lacking)}: weights alone, from which '
+            'training cannot resume; to start a training with them, set '
+            'load_from to it without --resume'
         )
     meta.pop('config', None)
     fault = _hub_fault(hub)
     if fault:
         raise CheckpointError(
-            f'{name}: message_hub{fault}; the file is damaged, take '
-            'an earlier checkpoint'
+            f'{name}: message_hub{fault}; the file is damaged, use an earlier '
+            'checkpoint'
         )
     for history in hub['log_scalars'].values():
         vars(history).pop('_statistics_methods', None)  # those of the class are used
@@ -97,8 +97,8 @@ def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str) -> lis
     )
     if 'optimizer' not in checkpoint:
         warnings.append(
-            f'{name}: holds no state of the optimizer (a best checkpoint '
-            'has none), which begins anew'
+            f'{name}: has no optimizer state (a best checkpoint has none), which '
+            'starts from scratch'
         )
     return warnings
 
@@ -120,7 +120,7 @@ def _hub_fault(hub: Mapping[str, Any]) -> str | None:
         elif key == 'keep_ckpt_ids':
             sound = isinstance(value, list) and all(is_count(each) for each in value)
         if not sound:
-            return f'.runtime_info.{key}: of the wrong kind ({type(value).__name__})'
+            return f'.runtime_info.{key}: of the wrong type ({type(value).__name__})'
     return None
 
 
@@ -143,7 +143,7 @@ def _keep_own_files(
             facts.pop(key.replace('best_ckpt', 'best_score'), None)
             yield (
                 f'{name}: its best checkpoint {file} is not in {folders[0]}; the '
-                'best is looked for anew'
+                'best is searched for again'
             )
 
 
@@ -239,7 +239,7 @@ def _optimizer_fault(saved: Any, own: OptimWrapper) -> str | None:
 def _settings_fault(saved: Any, own: Mapping[str, Any]) -> str | None:
     """Return the first setting that is missing or of another kind; add new settings."""
     if not isinstance(saved, dict):
-        return 'a group that is no group'
+        return 'an entry that is not a group'
     for key, value in own.items():
         if key in _OF_LATER_VERSIONS:
             saved.setdefault(key, value)
@@ -280,7 +280,7 @@ def _moments_fault(
             )
         step = kept.get('step', 0)
         if not _is_number(step) or float(step) < 0:
-            return f'step of weight {place} is no count'
+            return f'step of weight {place} is not a count'
         for key, value in kept.items():
             shape = tuple(weights[place].shape)
             if (
@@ -288,7 +288,7 @@ def _moments_fault(
                 and value is not None
                 and (not isinstance(value, Tensor) or tuple(value.shape) != shape)
             ):
-                return f'{key} of weight {place} has not its shape {shape}'
+                return f'{key} of weight {place} does not have its shape {shape}'
     return None
 
 
@@ -332,7 +332,7 @@ def check_training_state(
         lost.append('moments of the optimizer')
     if lost:
         runner.logger.warning(
-            f'{name}: holds no {" and no ".join(lost)}, which begin anew'
+            f'{name}: holds no {" and no ".join(lost)}, which start from scratch'
         )
     if 'optimizer' in checkpoint:
         check_finite(_moments(checkpoint['optimizer']), f'{name}: optimizer')

@@ -77,7 +77,7 @@ def latest_checkpoint(work_dir: str | Path, out_dir: str | None = None) -> str |
     if said is not None and newest:
         what = f'names {name[:80]}, which is not in {folder}' if name else 'is empty'
         print_log(
-            f'{note}: {what}; the newest checkpoint is taken, {newest}',
+            f'{note}: {what}; using the newest checkpoint, {newest}',
             logger='current',
             level=logging.WARNING,
         )

@@ -36,7 +36,7 @@ def read_arrays(
     """
     with open_regular(path) as file:
         if not zipfile.is_zipfile(file):
-            raise ValueError('no archive of NumPy')
+            raise ValueError('not a NumPy archive')
         file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
             size = sum(entry.file_size for entry in archive.zip.infolist())

@@ -90,8 +90,8 @@ def read_dicom(path: str | Path, bits_stored: int | None = None) -> Mammogram:
         )
     if facts.header['modality'] is None and not shows_breast(pixels):
         raise Defect(
-            f'{describe("Modality")} is missing and the pixels show no breast '
-            'at one side of the image: no mammogram; leave the file out, or '
+            f'{describe("Modality")} is missing and the pixels show no breast at '
+            'one side of the image: not a mammogram; leave the file out, or '
             'write MG into its header'
         )
     known = {
@@ -185,8 +185,8 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
         ) from None
     if stored.shape != (ds.Rows, ds.Columns):
         raise Defect(
-            'its pixel data is not of Rows x Columns: the file is damaged; copy '
-            'it again from its source'
+            'its pixel data does not have the size Rows x Columns: the file is '
+            'damaged; copy it again from its source'
         )
     return stored
 
@@ -218,8 +218,8 @@ def _check_stream(ds: Dataset, frame: bytes) -> None:
         check_jpeg(frame)
     if stream_size(frame) not in (None, (rows, columns)):
         raise Defect(
-            'its compressed pixels are of another size than Rows x Columns: the '
-            'file is damaged; copy it again from its source'
+            'its compressed pixels do not have the size Rows x Columns: the file '
+            'is damaged; copy it again from its source'
         )
 
 
@@ -268,7 +268,7 @@ def _overlay_positions(ds: Dataset, warnings: ReadingWarnings) -> list[int]:
         except Exception:  # pydicom and int raise many kinds
             warnings.add(
                 'element that cannot be read',
-                'OverlayBitPosition (60xx,0102) is malformed, taken as absent',
+                'OverlayBitPosition (60xx,0102) is malformed, treated as absent',
             )
     return positions
 
@@ -317,7 +317,7 @@ def _find_transfer_syntax(ds: Dataset, warnings: ReadingWarnings) -> None:
     )
     warnings.add(
         'no transfer syntax',
-        'TransferSyntaxUID (0002,0010) is missing, taken as uncompressed',
+        'TransferSyntaxUID (0002,0010) is missing, treated as uncompressed',
     )
     data = value(ds, 'PixelData')
     if isinstance(data, bytes) and data[:4] == b'\xfe\xff\x00\xe0':

@@ -162,7 +162,7 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
     if modality not in (None, 'MG'):
         raise Defect(
             f'{describe("Modality")} is {shown(modality, MODALITIES)}, not MG: '
-            'no mammogram; leave the file out, or correct its header'
+            'not a mammogram; leave the file out, or correct its header'
         )
     if sop_class is None:
         warnings.add('no SOP class', f'{describe("SOPClassUID")} is missing')
@@ -170,10 +170,10 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
         if sop_class not in (None, *_SOP_CLASSES):
             raise Defect(
                 f'{describe("SOPClassUID")} is {uid_name(sop_class)}, and '
-                f'{describe("Modality")} is missing: no mammogram; leave the '
+                f'{describe("Modality")} is missing: not a mammogram; leave the '
                 'file out, or correct its header'
             )
-        warnings.add('no Modality', f'{describe("Modality")} is missing, taken as MG')
+        warnings.add('no Modality', f'{describe("Modality")} is missing, treated as MG')
     frames = number(ds, 'NumberOfFrames', warnings) or 1
     if frames > 1:
         many = shown_number(frames, 2, 2000, 'too many')
@@ -261,7 +261,7 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> dict[str, Any]:
     for keyword, name in _DEPTHS.items():
         if facts[name] > _MOST_BITS:
             raise Defect(
-                f'{describe(keyword)} is no number of bits; correct the header'
+                f'{describe(keyword)} is not a number of bits; correct the header'
             )
     facts.update(
         modality_lut=modality_kind(ds, warnings),
@@ -433,8 +433,8 @@ def find_spacing(
         if not 0.9 <= factor <= LARGEST_FACTOR:
             warnings.add(
                 'magnification factor that makes no sense',
-                f'{describe(keyword)} is {shown_number(factor, -10, 10)}, '
-                'taken as absent',
+                f'{describe(keyword)} is {shown_number(factor, -10, 10)}, treated '
+                'as absent',
             )
             return imager, 'ImagerPixelSpacing'
         return (
@@ -459,7 +459,7 @@ def _spacing(
     ):
         warnings.add(
             'pixel spacing that makes no sense',
-            f'{where} is not two lengths of 0.005 to 5 mm, taken as absent',
+            f'{where} is not two lengths of 0.005 to 5 mm, treated as absent',
         )
         return None
     if own or lengths != found:

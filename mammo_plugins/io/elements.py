@@ -223,7 +223,7 @@ def value(ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None) ->
             ) from None
         warnings.add(
             'element that cannot be read',
-            f'{describe(keyword)} is malformed, taken as absent',
+            f'{describe(keyword)} is malformed, treated as absent',
         )
         return None
     if found is None or (hasattr(found, '__len__') and len(found) == 0):
@@ -318,8 +318,8 @@ def numbers(
     else:
         warnings.add(
             'element that cannot be read',
-            f'{describe(keyword)} holds '
-            'something that is not a finite number, taken as absent',
+            f'{describe(keyword)} holds something that is not a finite number, '
+            'treated as absent',
         )
     return result
 
@@ -364,7 +364,7 @@ def items(
             raise Defect(f'{describe(keyword)} is not a sequence; correct the header')
         warnings.add(
             'element that cannot be read',
-            f'{describe(keyword)} is not a sequence, taken as absent',
+            f'{describe(keyword)} is not a sequence, treated as absent',
         )
         return []
     return list(found)

@@ -169,8 +169,8 @@ def _apply_modality(
     if not (_LEAST_STEP < steps.min() <= steps.max() < 1 / _LEAST_STEP):
         warnings.add(
             'rescale that cannot be used',
-            f'{describe("RescaleSlope")} and '
-            f'{describe("RescaleIntercept")} leave no levels apart: not used',
+            f'{describe("RescaleSlope")} and {describe("RescaleIntercept")} make '
+            'all levels equal: not used',
         )
         values = stored
     return values, (min(values[0], values[-1]), max(values[0], values[-1]))
@@ -221,8 +221,8 @@ def _apply_voi(
         warnings.add(
             'window that cannot be used',
             f'{describe("WindowCenter")} is {_shown(center)} and '
-            f'{describe("WindowWidth")} is {_shown(width)}, which shows all the '
-            "image's values alike",
+            f'{describe("WindowWidth")} is {_shown(width)}, which maps all the '
+            "image's values to one level",
         )
     if offered or items(ds, 'VOILUTSequence', warnings):
         warnings.add(
@@ -245,8 +245,8 @@ def _windows(ds: Dataset, warnings: ReadingWarnings) -> list[tuple[float, float,
     if function not in _WINDOWS:
         warnings.add(
             'unknown VOI LUT function',
-            f'{describe("VOILUTFunction")} is none '
-            f'of {", ".join(_WINDOWS)}; taken as LINEAR',
+            f'{describe("VOILUTFunction")} is none of {", ".join(_WINDOWS)}; '
+            'treated as LINEAR',
         )
         function = 'LINEAR'
     return [

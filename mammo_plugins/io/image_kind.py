@@ -48,7 +48,7 @@ EXCLUDED = (
     'anterior compression',
     'inframammary fold',
     'exaggerated',
-    'wire localisation',
+    'wire localization',
     'quality control',
 )
 
@@ -104,7 +104,7 @@ _WORDS = {
     'exaggerated': 'exaggerated',
     'biopsy|stereo': 'stereotactic',
     'specimen': 'specimen',
-    r'\bwire|needle': 'wire localisation',
+    r'\bwire|needle': 'wire localization',
 }
 # for ImageType, first match; underscores separate words
 _TERMS = {
@@ -118,7 +118,7 @@ _TERMS = {
     'SPOT.*|.*_SPOT': 'spot compression',
     'MAG|MAGNIF.*|MAG_.*|.*_MAG': 'magnification',
     'IMPLANT_?DISPLACED': 'implant displaced',
-    '(NEEDLE|WIRE)_LOC.*': 'wire localisation',
+    '(NEEDLE|WIRE)_LOC.*': 'wire localization',
     'QC|PHANTOM|CALIBRATION': 'quality control',
 }
 

@@ -149,7 +149,9 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise JsonError(f'it has {name}, which is no JSON; null stands for what is unknown')
+    raise JsonError(
+        f'it has {name}, which is not JSON; null stands for what is unknown'
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict:

@@ -175,7 +175,7 @@ def read_meta_image(path: Path, bits_stored: int | None = None) -> Mammogram:
         facts.header['modality_lut'] = 'logarithm'
         warnings.add(
             'floats without a range',
-            'taken for an X-ray projection: its logarithm, less that of air, is shown',
+            'treated as an X-ray projection: its logarithm, less that of air, is shown',
         )
     return Mammogram(
         pixels.astype(np.float32),
@@ -279,8 +279,8 @@ def _spacing(
         return found[1], found[0]
     warnings.add(
         'pixel spacing that makes no sense',
-        f'{key} is not two lengths of '
-        f'{SPACINGS[0]:g} to {SPACINGS[1]:g} mm, taken as absent',
+        f'{key} is not two lengths of {SPACINGS[0]:g} to {SPACINGS[1]:g} mm, '
+        'treated as absent',
     )
     return None
 
@@ -370,8 +370,8 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
         )
     if there % needed:
         raise Defect(
-            f'its data file holds {there} bytes of pixels, which is no multiple '
-            f'of the {needed} that the header states; correct DimSize or '
+            f'its data file holds {there} bytes of pixels, which is not a '
+            f'multiple of the {needed} that the header states; correct DimSize or '
             'ElementType'
         )
     if there > needed:

@@ -70,9 +70,9 @@ def log_difference(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     beam = valid & (share >= _LEAST_VALID)
     if beam.mean() < _LEAST_BEAM:
         raise Defect(
-            'floats outside [0, 1] that are no X-ray projection either (its '
-            'values are positive); scale them to [0, 1], or state their range '
-            'as ElementMin and ElementMax'
+            'floats outside [0, 1] that are not an X-ray projection either (its '
+            'values are positive); scale them to [0, 1], or state their range as '
+            'ElementMin and ElementMax'
         )
     logarithm = np.zeros(values.shape, np.float64)
     np.log(values, out=logarithm, where=beam)

@@ -69,7 +69,7 @@ class PhantomDatasetConfig:
         if version != PHANTOM_VERSION:
             raise PhantomFolderError(
                 f'made by version {version} of the phantom, this is '
-                f'{PHANTOM_VERSION}; make the data set anew'
+                f'{PHANTOM_VERSION}; create the data set again'
             )
         phantom = {
             k: tuple(v) if isinstance(v, list) else v
@@ -354,7 +354,7 @@ def _claim(config: PhantomDatasetConfig, out: Path) -> None:
         old = {**recorded.pop('phantom', {}), **recorded}
         new = {**wanted.pop('phantom'), **wanted}
         differ = ', '.join(
-            f'{k}={old.get(k)} (now asked: {new[k]})'
+            f'{k}={old.get(k)} (now requested: {new[k]})'
             for k in new
             if old.get(k) != new[k]
         )

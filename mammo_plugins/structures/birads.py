@@ -38,7 +38,7 @@ def birads_to_score(category: str | None) -> float | None:
         return None
     if category not in _SCORE_OF:
         raise ValueError(
-            f'{category!r} is no BI-RADS category; expected one of '
+            f'{category!r} is not a BI-RADS category; expected one of '
             f'{("0", "4", *BIRADS_SCALE)} or null'
         )
     return _SCORE_OF[category]

@@ -88,7 +88,7 @@ def read_detections(path: str | Path) -> dict[int, Detections]:
     images = data.get('images') if isinstance(data, dict) else None
     if not isinstance(images, list):
         raise AnnotationError(
-            f'{path}: images: expected a list; this is no detection file'
+            f'{path}: images: expected a list; this is not a detection file'
         )
     found: dict[int, Detections] = {}
     for i, image in enumerate(images):
@@ -108,9 +108,7 @@ def read_detections(path: str | Path) -> dict[int, Detections]:
 
 def _parse(detections: Any, where: str) -> Detections:
     if not isinstance(detections, list):
-        raise AnnotationError(
-            f'{where}: expected a list, empty where nothing was found'
-        )
+        raise AnnotationError(f'{where}: expected a list, empty if nothing was found')
     boxes: list[list[float]] = []
     scores: list[float] = []
     for i, detection in enumerate(detections):

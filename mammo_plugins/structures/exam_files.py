@@ -188,7 +188,7 @@ def inspect_file(path: Path, modality: str | Sequence[str] = 'FFDM') -> FoundVie
     wanted = (modality,) if isinstance(modality, str) else tuple(modality)
     if view.modality not in wanted:
         raise MammogramError(
-            path, f'a {view.modality} image; {" or ".join(wanted)} is asked for'
+            path, f'a {view.modality} image; {" or ".join(wanted)} is required'
         )
     return view
 
@@ -348,8 +348,8 @@ def list_files(path: Paths, found: FoundExams) -> list[Path]:
         found.skipped += walked.left_out
         if walked.hidden:
             found.notes.append(
-                f'{walked.hidden} hidden files and folders (names that '
-                'begin with a dot) were not looked at'
+                f'{walked.hidden} hidden files and folders (names that begin with '
+                'a dot) were not read'
             )
     owners: dict[str, Path] = {}
     for file in sorted(files, key=lambda file: file.is_symlink()):
@@ -427,14 +427,14 @@ def _doubts(part: list[FoundView], by_folder: bool) -> list[str]:
     pictures = [_exam_name(view.path) for view in part if view.kind is None]
     if len(set(pictures)) > 1:
         doubts.append(
-            'pictures of one folder whose names differ beside the view were '
-            'taken as one exam; lay exams out in folders of their own'
+            'pictures of one folder whose names differ apart from the view were '
+            'treated as one exam; put each exam into its own folder'
         )
     repeated = Counter((view.name, view.modality) for view in part if view.kind is None)
     if sum(count > 1 for count in repeated.values()) > 1:
         doubts.append(
-            'several views are there more than once: numbers at the end of '
-            'names were taken for repeated views of one exam'
+            'several views appear more than once: numbers at the end of names '
+            'were treated as repeated views of one exam'
         )
     if by_folder:
         studies = {view.study for view in part if view.study}
@@ -470,13 +470,13 @@ def _note(found: FoundExams, usable: list[FoundView], group_by: str) -> None:
     single = group_by == 'study' and len(sizes) > 1 and 2 * sizes.count(1) > len(sizes)
     if single and any(_holds_more(views) for views in folders.values()):
         found.notes.append(
-            'most studies hold one view only; where folders hold exams together, as in '
+            'most studies have only one view; if exams are folders, as in '
             'CBIS-DDSM, use --group-by folder'
         )
     elif single and len(folders) == len(usable) and _holds_more(usable):
         found.notes.append(
-            'most studies hold one view only, and each folder one file; where they '
-            'belong together, lay the files of an exam into one folder and use '
+            'most studies have only one view, and each folder one file; if they '
+            'belong together, put the files of an exam into one folder and use '
             '--group-by folder'
         )
     joined = sum(

@@ -181,7 +181,7 @@ class LesionBank:
         except Exception as error:  # zipfile and zlib raise nearly any error on damage
             raise LesionBankError(
                 f'{path}: not a lesion bank or damaged ({type(error).__name__}: '
-                f'{error}); make it anew with mammo lesion-bank'
+                f'{error}); create it again with mammo lesion-bank'
             ) from None
 
     def write(self, path: str | Path) -> None:

@@ -41,6 +41,6 @@ def pixel_size_warning(size: float | None, trained: float | None) -> str:
         return ''
     return (
         f"a pixel of the network's input is {size:.2g} mm here and was "
-        f'{trained:.2g} mm in training: lesions have another size than learnt; '
-        'resize to that of the training'
+        f'{trained:.2g} mm in training: lesions differ in size from those in '
+        'training; resize to that of the training'
     )

@@ -83,7 +83,7 @@ class SaliencyMaps:
             ) from None
         except Exception as error:  # damaged archives raise nearly any error
             raise SaliencyError(
-                f'{path}: not a file of saliency maps ({error}); make it anew'
+                f'{path}: not a file of saliency maps ({error}); create it again'
             ) from None
 
     def write(self, path: str | Path) -> None:
@@ -104,8 +104,8 @@ class SaliencyMaps:
         lacking = [name for name in map(view_name, views) if name not in self.maps]
         if lacking:
             raise SaliencyError(
-                f'no saliency map of {lacking[0]}; make the file anew from the data '
-                'set in use, with mammo saliency CONFIG CHECKPOINT --out DIR'
+                f'no saliency map of {lacking[0]}; create the file again from the '
+                'data set in use, with mammo saliency CONFIG CHECKPOINT --out DIR'
             )
 
     def of(self, view: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:

@@ -218,7 +218,7 @@ def _read_runs(code: dict, height: int, width: int) -> np.ndarray:
 def _read_text(text: str) -> np.ndarray:
     codes = np.array([ord(character) for character in text], np.int64) - 48
     if not len(codes) or codes.min() < 0 or codes.max() >= 64 or codes[-1] & 32:
-        raise ValueError('the text of the RLE is no run-length code, or cut short')
+        raise ValueError('the text of the RLE is not a run-length code, or cut short')
     last = np.flatnonzero(codes & 32 == 0)
     first = np.concatenate([[0], last[:-1] + 1])
     if (last - first).max() >= _LONGEST:

@@ -74,8 +74,8 @@ def _window(image: np.ndarray, region: Sequence) -> tuple:
     height, width = image.shape
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
         raise ValueError(
-            f'the region (x1, y1, x2, y2) = {(x1, y1, x2, y2)} is empty '
-            f'or reaches out of the image of {height} x {width} '
-            'pixels (height x width)'
+            f'the region (x1, y1, x2, y2) = {(x1, y1, x2, y2)} is empty or '
+            f'reaches outside the image of {height} x {width} pixels (height x '
+            'width)'
         )
     return slice(y1, y2), slice(x1, x2)

@@ -50,7 +50,7 @@ def fourier_adapt(source: np.ndarray, target: np.ndarray, beta: float) -> np.nda
             f'{source.shape} and {target.shape}'
         )
     if not 0 <= beta <= 1:
-        raise ValueError(f'beta is a share from 0 to 1, got {beta}')
+        raise ValueError(f'beta must be a fraction from 0 to 1, got {beta}')
     if beta == 0:
         return source.astype(np.float32)
     height, width = source.shape

@@ -109,7 +109,7 @@ def sample_positions(
             f'{inside.dtype} of shape {inside.shape}'
         )
     if not 0 <= min_inside <= 1:
-        raise ValueError(f'min_inside is a share from 0 to 1, got {min_inside}')
+        raise ValueError(f'min_inside must be a fraction from 0 to 1, got {min_inside}')
     return [_position(inside, size, rng, min_inside) for size in sizes]
 
 

@@ -178,7 +178,7 @@ def _weights(
     if isinstance(soft_mask, SoftMask):
         if rng is None:
             raise ValueError(
-                'a SoftMask is drawn from, so it needs rng; or give MaskParameters'
+                'a SoftMask is random, so it needs rng; or pass MaskParameters'
             )
         soft_mask = sample_mask_parameters(shape, rng, soft_mask)
     return gaussian_mask(shape, (soft_mask.mu_x, soft_mask.mu_y), soft_mask.sigma)

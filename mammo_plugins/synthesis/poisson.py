@@ -85,8 +85,8 @@ def mixed_gradient_blend(
     _check(image, pasted, region)
     if region.all():
         raise ValueError(
-            'the region is the whole image; expected pixels around it, '
-            'which give it its brightness'
+            'the region is the whole image; expected pixels around it, which set '
+            'its brightness'
         )
     tissue, patch = (_gradient(part.astype(float)) for part in (image, pasted))
     within = region & (_gradient(region.astype(int)) == 0)  # both ends

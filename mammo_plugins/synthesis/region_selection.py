@@ -169,7 +169,9 @@ def select_region_pair(
             a nipple is missing.
     """
     if not 0 <= least_share <= 1:
-        raise ValueError(f'least_share is a share from 0 to 1, got {least_share}')
+        raise ValueError(
+            f'least_share must be a fraction from 0 to 1, got {least_share}'
+        )
     step = max(*first.pixel, *second.pixel)
     ours, theirs = (_best_by_distance(search, step) for search in (first, second))
     if ours is None or theirs is None:
@@ -310,7 +312,9 @@ def _permitted(
             f'saliency map, got {allowed.dtype} of {allowed.shape}'
         )
     if not 0 <= min_allowed <= 1:
-        raise ValueError(f'min_allowed is a share from 0 to 1, got {min_allowed}')
+        raise ValueError(
+            f'min_allowed must be a fraction from 0 to 1, got {min_allowed}'
+        )
     counts = _window_sums(allowed.astype(np.int64), height, width)
     return counts / (height * width) >= min_allowed
 

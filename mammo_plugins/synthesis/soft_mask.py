@@ -55,13 +55,14 @@ class SoftMask:
         low, high = self.centre_range
         if not 0 <= low <= high <= 1:
             raise ValueError(
-                'centre_range must be two rising shares from 0 to 1, '
-                f'got {self.centre_range}'
+                'centre_range must be two increasing fractions from 0 to 1, got '
+                f'{self.centre_range}'
             )
         low, high = self.sigma_range
         if not 0 < low <= high < np.inf:
             raise ValueError(
-                f'sigma_range must be two rising shares above 0, got {self.sigma_range}'
+                'sigma_range must be two increasing fractions above 0, got '
+                f'{self.sigma_range}'
             )
 
 

@@ -175,7 +175,7 @@ def check_exams(part: Part) -> Iterator[Finding]:
                 elif taken[name] > 1:
                     yield Finding(
                         ERROR,
-                        'view there twice',
+                        'duplicate view',
                         where,
                         f'{taken[name]} images are {modality} {name}',
                     )
@@ -217,7 +217,7 @@ def check_geometry(part: Part) -> Iterator[Finding]:
                 WARNING,
                 'box of less than a pixel',
                 where,
-                f'[x, y, w, h] = {annotation["bbox"]}: shares of the image '
+                f'[x, y, w, h] = {annotation["bbox"]}: fractions of the image '
                 'instead of pixels?',
             )
         if _outside(annotation['bbox'], size):

@@ -151,7 +151,7 @@ def compare_pixels(task: Task, mammogram: Mammogram) -> Iterator[Finding]:
         kind = (
             'laterality differs from the pixels'
             if 'laterality' in remark
-            else 'does not lie as mammograms hang'
+            else 'is not in the usual hanging orientation'
         )
         yield Finding(WARNING, kind, task.where, remark)
     mask = breast_mask(mammogram.pixels) if task.boxes else None

@@ -145,7 +145,7 @@ def _check_lesions(
         if twin:
             yield Finding(
                 WARNING,
-                'lesion there twice',
+                'duplicate lesion',
                 where,
                 f'same category and outline as {twin}',
             )

@@ -142,8 +142,8 @@ def test_an_mlo_said_to_be_upside_down_that_is_not():
 @pytest.mark.parametrize(
     'way, text',
     [
-        ((True, False, False), 'the image is turned, and no PatientOrientation'),
-        ((True, True, False), 'the image is turned'),
+        ((True, False, False), 'the image is rotated, and no PatientOrientation'),
+        ((True, True, False), 'the image is rotated'),
         ((False, False, True), 'the MLO is upside down'),
         ((False, True, True), 'the MLO is upside down'),
     ],
@@ -234,4 +234,6 @@ def test_a_turn_is_told():
     pixels, axes = hung('CC', 'L')
     image, orientation = stored(pixels, axes, True, False, False)
     frame = CanonicalFrame.of(image, 0, orientation, 'L', 'CC')
-    assert frame.remarks('L') == ['the image was turned as PatientOrientation says']
+    assert frame.remarks('L') == [
+        'the image was rotated according to PatientOrientation'
+    ]

@@ -219,7 +219,7 @@ def test_point_of_exams():
     assert (found['threshold'], found['specificity']) == (0.7, 1)
     chosen = choose_point(dict(samples=samples), 'chosen', 0.5, 0)
     assert chosen['specificity'] == 0.5
-    with pytest.raises(ValueError, match='do not tell their exam'):
+    with pytest.raises(ValueError, match='do not state their exam'):
         choose_point(dict(samples=dict(samples, exam=[None] * 6)), 'youden', None, 0)
     with pytest.raises(ValueError, match='give no threshold for recall_rate 0.1'):
         choose_point(dict(samples=samples), 'recall_rate', 0.1, 0)

@@ -113,7 +113,7 @@ NEVER = {
         image_type('ORIGINAL', 'PRIMARY', 'SPECIMEN'),
         dict(PaddleDescription='SPECIMEN'),
     ],
-    'wire localisation': [image_type('ORIGINAL', 'PRIMARY', 'NEEDLE_LOC')],
+    'wire localization': [image_type('ORIGINAL', 'PRIMARY', 'NEEDLE_LOC')],
     'quality control': [
         image_type('ORIGINAL', 'PRIMARY', 'QC'),
         dict(QualityControlImage='YES'),
@@ -359,7 +359,7 @@ def test_a_uid_for_each_file_in_a_folder_of_its_own(write, tmp_path):
     for view in ('L_CC', 'R_CC', 'L_MLO'):
         write(f'{view}/1.dcm', view, StudyInstanceUID=generate_uid(), PatientID='P1')
     (note,) = find_exams(tmp_path).notes
-    assert 'lay the files of an exam into one folder' in note
+    assert 'put the files of an exam into one folder' in note
 
 
 def test_a_uid_for_each_file_of_two_patients_in_one_folder(write, tmp_path):
@@ -453,7 +453,7 @@ def test_links_and_several_paths(write, tmp_path):
         ('gone.dcm', 'link that leads nowhere'),
     ]
     assert found.notes == [
-        '1 hidden files and folders (names that begin with a dot) were not looked at'
+        '1 hidden files and folders (names that begin with a dot) were not read'
     ]
     other = write('other/b.dcm', exam='phantom_0002')
     assert len(find_exams([file, str(other.parent)]).exams) == 2

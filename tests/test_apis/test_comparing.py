@@ -118,7 +118,7 @@ def test_samples_that_cannot_be_told(tmp_path):
     summary['samples']['images'] = [[1]] * 160
     path = write(tmp_path / 'a.json', summary)
     found = compare([path, path])
-    assert 'samples' not in found and 'do not tell' in found['warning']
+    assert 'samples' not in found and 'do not state' in found['warning']
     assert found['figures'][0]['figure'] == 'auc'
     assert found['figures'][0]['low'] == 0
     other = write(tmp_path / 'b.json', dict(summary, seed=3))

@@ -117,7 +117,7 @@ def test_raw_folder_in_the_output(run):
         (
             KeyboardInterrupt(),
             130,
-            'out: interrupted; the same command goes on from here',
+            'out: interrupted; the same command resumes from here',
         ),
         (
             OSError(errno.ENOSPC, 'No space left on device', '/d/a.npz'),

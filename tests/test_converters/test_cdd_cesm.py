@@ -304,7 +304,7 @@ def test_regions_that_are_left_out(write):
         'repeated region': 1,
         'region without area, such as a point': 1,
         'region that cannot be read': 3,
-        'region of an image that is not there': 1,
+        'region of a missing image': 1,
         'image name that is not understood': 1,
     }
     assert 'segmentations_v2.csv: row 3' in catalogue.skipped[0].item
@@ -328,7 +328,7 @@ def test_rows_that_are_left_out(write, raw, write_picture):
     assert reasons(catalogue) == {
         'image name that is not understood': 1,  # the file
         'repeated row': 1,
-        'image that is not there': 1,
+        'missing image': 1,
         'value that is not understood': 3,
     }
     columns = [

@@ -174,8 +174,8 @@ def test_warnings_are_counted_by_kind_with_the_first(write, run, tmp_path):
     summary, images, _ = run(views)
     assert len(images) == 2
     assert [note for note in summary['notes'] if 'warning' in note] == [
-        '2 views with a warning, no Modality; first: a.dcm: Modality (0008,0060) is '
-        'missing, taken as MG'
+        '2 views with a warning, no Modality; first: a.dcm: Modality (0008,0060) '
+        'is missing, treated as MG'
     ]
 
 

@@ -133,11 +133,11 @@ def test_facts_lesions_and_summary(run, raw, tmp_path):
     decoded = coco_mask.decode(rle['segmentation'])
     assert decoded.shape == (96, 64) and decoded[20:40, 10:24].all()
     assert summary['skipped'] == {
-        'outline cut at the edge of its image': 1,
+        'outline clipped at the edge of its image': 1,
         'outline without area': 1,
         'unusable mask': 1,
     }
-    assert summary['first_skipped']['outline cut at the edge of its image'] == (
+    assert summary['first_skipped']['outline clipped at the edge of its image'] == (
         'lesion of 1_L_CC.png: box -5 10 20 30: 80% of its area in 64 x 96 pixels '
         '(w x h)'
     )

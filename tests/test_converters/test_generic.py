@@ -160,13 +160,15 @@ def test_headers_fill_gaps_and_yield_to_the_table(listed, raw):
         ('views.csv: row 4, column view', 'view other than CC and MLO'),
         (
             'views.csv: row 5, column laterality',
-            'laterality that neither table, header nor file name tells',
+            'laterality that neither table, header nor file name states',
         ),
         ('f.dcm', 'image that cannot be used'),
     ]
     notes = ' '.join(catalogue.notes)
     assert '1 views whose DICOM header says another laterality' in notes
-    assert '1 views whose DICOM header says that text is in their pixels' in notes
+    assert (
+        '1 views whose DICOM header states that text is burned into their pixels'
+    ) in notes
     assert 'SECRET' not in repr(catalogue) and 'Secret' not in repr(catalogue)
 
 
@@ -216,13 +218,13 @@ def test_each_mistake_has_its_row_and_column(listed, pictures):
         ('4, column x2', 'box without width or height'),
         ('5, column x2', 'incomplete box'),
         ('6, column y1', 'value that is not understood'),
-        ('7, column mask', 'file that is not there'),
+        ('7, column mask', 'missing file'),
         ('8, column x1', 'lesion without a box or mask'),
         ('9, column category', 'cell that is needed is empty'),
         ('10, column nipple_y', 'half of a point'),
         ('12, column patient', 'cell that is needed is empty'),
         ('13, column pixel_spacing', 'value that is not understood'),
-        ('14, column file', 'file that is not there'),
+        ('14, column file', 'missing file'),
         ('15, column file', 'cell that is needed is empty'),
         ('16, column file', 'name that several files have'),
         ('17, column patient', 'value that contradicts an earlier row'),

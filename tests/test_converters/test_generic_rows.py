@@ -195,7 +195,7 @@ def test_repeated_rows(listed, pictures):
     assert (mass.birads, mass.pathology) == ('4', 'benign')
     assert calcification.category == 'calcification'
     assert [(skip.item, skip.reason) for skip in catalogue.skipped] == [
-        ('views.csv: row 3', 'row that is there twice'),
+        ('views.csv: row 3', 'duplicate row'),
         ('views.csv: row 4', 'row that repeats a lesion'),
         ('views.csv: row 5', 'row that contradicts an earlier one of its lesion'),
     ]
@@ -335,12 +335,12 @@ def test_nothing_usable_leaves_a_list_of_why(raw, tmp_path, pictures, run_tool):
     )
     assert done.returncode == 2
     assert (
-        "first: views.csv: row 2, column file: file that is not there ('D:\\x\\1."
+        "first: views.csv: row 2, column file: missing file ('D:\\x\\1."
         in done.err.splitlines()[-1]
     )
     listed = (tmp_path / 'out/skipped.csv').read_text()
     assert 'D:\\x\\1.png' in listed and 'E:\\y\\2.png' in listed
-    assert '2 x file that is not there' in (tmp_path / 'out/summary.md').read_text()
+    assert '2 x missing file' in (tmp_path / 'out/summary.md').read_text()
     assert not (tmp_path / 'out/annotations').exists()
 
 
@@ -371,7 +371,9 @@ def test_the_command_counts_with_the_first_example(raw, tmp_path, pictures, run_
         0,
     )
     assert done.returncode == 0, done.err
-    assert '1 x outline cut at the edge of its image; lesion of 1_L_CC.png' in done.out
+    assert (
+        '1 x outline clipped at the edge of its image; lesion of 1_L_CC.png' in done.out
+    )
     assert '1 x outline mostly outside its image; lesion of 2_L_CC.png' in done.out
     assert '1 x outline outside its image; lesion of 3_L_CC.png' in done.out
     assert 'not used: colour' in done.out

@@ -315,7 +315,7 @@ def test_conversion(tmp_path, raw):
     images = {image['id']: image for image in data['images']}
     assert summary['skipped'] == {
         'image that cannot be used': 1,
-        'outline cut at the edge of its image': 1,
+        'outline clipped at the edge of its image': 1,
         'outline outside its image': 1,
     }
     assert '256 x 256 pixels' in (out / 'skipped.csv').read_text()

@@ -75,7 +75,7 @@ def test_polygons_are_cut_as_drawn(x, y):
     assert outline['area'] == pytest.approx(area, abs=0.06 * area)
     assert segmentation_fault(outline['segmentation'], HEIGHT, WIDTH) is None
     assert reasons(remarks) == (
-        [] if share > 0.999 else ['outline cut at the edge of its image']
+        [] if share > 0.999 else ['outline clipped at the edge of its image']
     )
 
 
@@ -83,8 +83,8 @@ def test_the_share_in_the_image_is_told():
     assert resolve(box=(50, 10, 70, 20)) == (
         dict(bbox=[50, 10, 10, 10], area=100, segmentation=[]),
         [
-            'outline cut at the edge of its image: box 50 10 70 20: 50% of its area in '
-            '60 x 100 pixels (w x h)'
+            'outline clipped at the edge of its image: box 50 10 70 20: 50% of '
+            'its area in 60 x 100 pixels (w x h)'
         ],
     )
 
@@ -133,7 +133,7 @@ def test_a_part_outside_is_cut_off():
     parts = [star(30, 50, 10), star(30, 130, 5)]
     outline, remarks = resolve(polygons=parts)
     assert len(outline['segmentation']) == 1
-    assert reasons(remarks) == ['outline cut at the edge of its image']
+    assert reasons(remarks) == ['outline clipped at the edge of its image']
 
 
 def test_the_box_of_a_speck_stays():
@@ -206,8 +206,8 @@ def test_the_same_outline_is_one_lesion():
     assert [lesion['category'] for lesion in kept] == ['mass', 'calcification', 'mass']
     assert remarks == [
         'lesion given twice: mass',
-        'lesion given twice that contradicts itself: pathology benign and malignant; '
-        'the first is taken',
+        'lesion given twice that contradicts itself: pathology benign and '
+        'malignant; the first is kept',
     ]
 
 

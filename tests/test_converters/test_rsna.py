@@ -181,7 +181,7 @@ def test_labels_of_a_breast_that_disagree(write):
     rows[8]['BIRADS'], rows[9]['BIRADS'] = '0', '1'  # left breast of patient 3
     found, skipped = catalogue(write(rows))
     assert skipped == {
-        'label in which the rows of a breast contradict each other': 3,
+        'label on which the rows of a breast disagree': 3,
         'image of a breast without a label in the column cancer': 2,
     }
     facts = {

@@ -233,12 +233,12 @@ def test_what_cannot_be_used_is_counted(tree, tmp_path):
     views, skipped, notes = tree.catalogue()
     assert list(views) == ['fatty_2_r5.0_d1.06_x2.22e10']
     assert skipped == {
-        'image of an odd number without its .loc file: where its mass is, is not '
-        'known': 1,
+        'image of an odd number without its .loc file: so the position of its '
+        'mass is unknown': 1,
         'image without its .raw file': 1,
         'image that cannot be used': 8,
-        'mass whose radius the folders do not tell': 1,
-        'image whose folders do not tell its breast density': 1,
+        'mass whose radius the folders do not state': 1,
+        'image whose folders do not state its breast density': 1,
         '.raw file without its .mhd file': 1,
     }
     assert '1 DICOM copies are not read' in notes

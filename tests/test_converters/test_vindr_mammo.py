@@ -445,6 +445,6 @@ def test_the_command_writes_the_official_parts(write, tmp_path, run_tool):
     assert data['test']['images'][0]['birads'] == '2'
     summary = json.loads((tmp_path / 'out/summary.json').read_text())
     assert summary['skipped'] == {
-        'outline cut at the edge of its image': 1,
+        'outline clipped at the edge of its image': 1,
         'outline outside its image': 1,
     }

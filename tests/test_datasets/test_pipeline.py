@@ -70,7 +70,7 @@ def test_a_child_exchanges_and_adds_by_name(tmp_path):
         (dict(bb=None), 'bb: no such step in order'),
         (dict(order=None), 'order: None; expected the names'),
         (dict(order='abc'), "order: 'abc'; expected the names"),
-        (dict(order=['a', 'b', 'c', 'a']), "order: 'a' is there twice"),
+        (dict(order=['a', 'b', 'c', 'a']), "order: 'a' appears twice"),
         (dict(b=dict(size=3)), 'b: a step without a type'),
         (dict(b=3), 'b: 3; expected a step'),
         (
@@ -87,8 +87,8 @@ def test_a_child_exchanges_and_adds_by_name(tmp_path):
         (dict(slots=[3]), 'slots: [3]; exp'),
         (
             {'1': dict(size=3)},
-            '1: no such step in order, which is '
-            "['a', 'b', 'c']; steps go by name here, not by number; did you mean b?",
+            "1: no such step in order, which is ['a', 'b', 'c']; steps have "
+            'names here, not numbers; did you mean b?',
         ),
         ({'7': dict(size=3)}, 'by name here, not by number'),
         (

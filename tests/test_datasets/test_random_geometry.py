@@ -1,4 +1,4 @@
-"""Breasts are not registered behind a step that moves pixels by chance."""
+"""Breasts are not registered behind a step that moves pixels randomly."""
 
 import json
 
@@ -231,7 +231,7 @@ def test_a_data_set_refuses_it_when_it_is_built(tmp_path):
     with pytest.raises(
         ValueError,
         match=r'RegisterContralateral: pipeline\[1\] '
-        r'\(ForEachView > RandomFlip\) moves pixels by chance',
+        r'\(ForEachView > RandomFlip\) moves pixels randomly',
     ):
         ExamDataset(
             ann_file=str(path),

@@ -96,9 +96,9 @@ def test_table_has_a_row_a_check_and_a_cure_a_finding():
     assert names == ['one', 'two', 'three']
     assert len({len(line) for line in lines[:5]}) == 1
     assert {line.count('|') for line in lines[:5]} == {4}
-    assert text.index('three: gone\n  Cure: do that') < text.index('  Cure: do this')
+    assert text.index('three: gone\n  Fix: do that') < text.index('  Fix: do this')
     assert '1 required' in lines[-1]
-    assert summary.table(checks[:2]).endswith('All that is required is there.')
+    assert summary.table(checks[:2]).endswith('All requirements are met.')
 
 
 def test_missing_openmmlab_packages_are_named_with_their_cure():
@@ -123,11 +123,11 @@ def test_a_bare_python_gets_a_cure_for_everything():
     result = run_doctor(flags=['-I', '-S'])  # no site-packages at all
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     for package in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES):
-        assert f'- {package.name}: not installed\n  Cure: {package.install}' in (
+        assert f'- {package.name}: not installed\n  Fix: {package.install}' in (
             result.stdout
         )
     assert (
-        f'  Cure: {packages.OPENMMLAB[0].install}'
+        f'  Fix: {packages.OPENMMLAB[0].install}'
         in result.stdout.split('- mammo_plugins: ')[1].splitlines()[1]
     )
 

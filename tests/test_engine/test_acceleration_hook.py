@@ -120,7 +120,7 @@ def test_checkpointing_keeps_less():
 
 
 def test_momenta_lie_as_their_weights():
-    """A fused optimiser refuses those of a checkpoint with another layout."""
+    """A fused optimizer refuses those of a checkpoint with another layout."""
     runner = runner_of(Net(), fused=True)
     steps(runner, 1)
     state = runner.optim_wrapper.state_dict()

@@ -208,7 +208,7 @@ def test_a_compressed_archive_is_refused(safe, tmp_path):
     [
         ([1], 'holds a list'),
         (dict(state_dict=[1]), 'state_dict is a list'),
-        (dict(state_dict={3: torch.ones(1)}), 'state_dict has keys that are no names'),
+        (dict(state_dict={3: torch.ones(1)}), 'state_dict has keys that are not names'),
         ({3: torch.ones(1)}, 'keys are no names'),
         (dict(meta=[1], state_dict={}), 'meta is a list'),
         (dict(meta=dict(epoch='x'), state_dict={}), "meta.epoch is 'x'"),

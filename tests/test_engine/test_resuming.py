@@ -81,7 +81,7 @@ def test_best_checkpoints_are_of_the_own_folder(tmp_path, name, own):
         assert not warnings
     else:
         assert info == {}
-        assert 'is looked for anew' in warnings[0]
+        assert 'is searched for again' in warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_steps_that_count_nothing(step):
     run = Run(optimizer=torch.optim.Adam, lr=0.1)
     state = run.state()
     state['optimizer']['state'][1]['step'] = step
-    with pytest.raises(CheckpointError, match='step of weight 1 is no count'):
+    with pytest.raises(CheckpointError, match='step of weight 1 is not a count'):
         check_training_state(state, run, 'a.pth')
 
 
@@ -320,4 +320,4 @@ def test_what_begins_anew_is_told(lost, said, caplog):
     Run.logger.addHandler(caplog.handler)
     check_training_state(state, Run(), 'a.pth')
     Run.logger.removeHandler(caplog.handler)
-    assert f'a.pth: holds {said}, which begin anew' in caplog.text
+    assert f'a.pth: holds {said}, which start from scratch' in caplog.text

@@ -96,7 +96,7 @@ def state(runner):
 
 
 def assert_same(a, b):
-    """Compare two runs' ends bit by bit: weights, optimiser and schedules."""
+    """Compare two runs' ends bit by bit: weights, optimizer and schedules."""
     for one, other in ((a.model, b.model), (a.optim_wrapper, b.optim_wrapper)):
         assert _plain(one.state_dict()) == _plain(other.state_dict())
     for one, other in zip(a.param_schedulers, b.param_schedulers, strict=True):
@@ -242,7 +242,7 @@ def test_the_default_schedule_is_the_top_level_one(tmp_path):
 
 
 def test_a_stage_says_what_differs(tmp_path):
-    """Data and optimiser are merged over the top-level ones."""
+    """Data and optimizer are merged over the top-level ones."""
     stages = dict(
         a=dict(
             max_epochs=1,

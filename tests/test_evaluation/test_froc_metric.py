@@ -164,7 +164,7 @@ def test_one_patient_has_no_interval_and_the_log_says_so(log, tmp_path):
     assert np.isnan(got['froc/recall@1.0_low']) and np.isnan(
         got['froc/recall@1.0_high']
     )
-    assert 'no CI: only 1 of the patients has a lesion, an interval takes two' in (
+    assert 'no CI: only 1 of the patients has a lesion, an interval needs two' in (
         log.text
     )
     assert '0.750   -' in log.text and 'bootstrap draws' not in log.text

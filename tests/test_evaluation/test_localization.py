@@ -1,4 +1,4 @@
-"""Localisation by heat maps against scikit-learn, loops and hand-computed cases."""
+"""Localization by heat maps against scikit-learn, loops and hand-computed cases."""
 
 import json
 import math
@@ -338,7 +338,7 @@ def test_an_interval_takes_two_patients():
     one = localization_summary(overlaps, ['a'] * 6, n_bootstrap=9)
     assert set(one['no_interval']) == set(FIGURES)
     assert set(one['no_interval'].values()) == {
-        'only 1 of the patients has a value, an interval takes two'
+        'only 1 of the patients has a value, an interval needs two'
     }
     for name, figure in one['figures'].items():
         assert figure['value'] is not None

@@ -167,7 +167,7 @@ def test_an_interval_takes_two_patients_with_a_positive_breast():
     breasts = ['aL', 'aR', 'bL', 'cL']
     one = probabilistic_f1_summary(labels, scores, 'aabc', breasts, n_bootstrap=9)
     assert one['no_interval'] == (
-        'only 1 of the patients has a positive breast, an interval takes two'
+        'only 1 of the patients has a positive breast, an interval needs two'
     )
     assert one['pf1']['value'] and one['pf1']['low'] is one['f1_best']['high'] is None
     assert one['pf1']['draws'] == [None] * 9

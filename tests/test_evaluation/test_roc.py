@@ -115,7 +115,7 @@ def test_an_interval_takes_two_patients_of_each_class(patients, reason):
     labels, scores = [1, 1, 1, 0, 0, 0], [0.9, 0.4, 0.8, 0.1, 0.2, 0.6]
     summary = roc_summary(labels, scores, patients, 40)
     assert summary['auc'] == pytest.approx(8 / 9)
-    assert summary['no_interval'] == (reason and reason + ', an interval takes two')
+    assert summary['no_interval'] == (reason and reason + ', an interval needs two')
     point = summary['operating_points'][0]
     for draws in (summary['draws'], point['macro_f1_draws']):
         assert len(draws) == 40

@@ -202,8 +202,8 @@ def test_one_patient_has_no_interval_and_the_log_says_so(tmp_path):
     summary = json.loads((tmp_path / 'roc.json').read_text())
     assert (
         'AUC 0.7500, no CI: only 1 of the patients has a positive sample, an '
-        'interval takes two; 2 positive' in metric._sentence(summary)
-    )
+        'interval needs two; 2 positive'
+    ) in metric._sentence(summary)
     samples = [classified(0.1 + 0.2 * i, i % 2, f'p{i}') for i in range(4)]
     found = evaluate(ROCMetric(n_bootstrap=20), samples)
     assert found['roc/auc_low'] <= 0.75 <= found['roc/auc_high']

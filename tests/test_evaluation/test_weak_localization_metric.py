@@ -240,7 +240,7 @@ def test_one_patient_has_no_interval_and_the_sentence_says_so(tmp_path):
     assert math.isnan(found['localization/iou_low'])
     one = json.loads((tmp_path / 'localization.json').read_text())
     assert interval_sentence(one) == (
-        'no CI: only 1 of the patients has a value, an interval takes two'
+        'no CI: only 1 of the patients has a value, an interval needs two'
     )
     samples[1].set_metainfo(dict(patient_id='q'))
     assert (

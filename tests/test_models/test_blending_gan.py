@@ -1,4 +1,4 @@
-"""Blending adversarial networks: parts, two optimisers, processes, resuming."""
+"""Blending adversarial networks: parts, two optimizers, processes, resuming."""
 
 import copy
 import math
@@ -118,7 +118,7 @@ def test_two_updates_equal_the_equations():
     fake = generator(x['normal'], x['pasted'], x['mask'])
     step = torch.optim.SGD(discriminator.parameters(), 0.05)
     real, false = discriminator(x['real']), discriminator(fake.detach())
-    # eq. 2, to be maximised
+    # eq. 2, to be maximized
     value = real.sigmoid().log().mean() + (1 - false.sigmoid()).log().mean()
     (-value).backward()
     step.step()
@@ -204,7 +204,7 @@ def test_norms_of_gradients_are_logged():
 
 
 def test_without_the_adversarial_term():
-    """No discriminator, no optimiser of it; the prior alone is learned from."""
+    """No discriminator, no optimizer of it; the prior alone is learned from."""
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(dict(MODEL, discriminator=None))
     torch.nn.init.normal_(model.generator.last.weight, std=0.05)
@@ -379,7 +379,7 @@ def runner(folder, epochs, hooks=(dict(type='mammo.RandomStateHook'),), **settin
 
 @pytest.mark.parametrize('hooked', [True, False])
 def test_resuming_is_exact(tmp_path, hooked):
-    """Both optimisers and the random state; without the state it would not be."""
+    """Both optimizers and the random state; without the state it would not be."""
     hooks = (dict(type='mammo.RandomStateHook'),) if hooked else ()
     whole = runner(tmp_path / 'whole', 4, hooks)
     whole.train()

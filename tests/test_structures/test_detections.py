@@ -58,7 +58,7 @@ def image(**change):
         ),
         ({'images': [image(bbox=[0, 0, 1])]}, r'detections\[0\].bbox'),
         ({'images': [image(score='high')]}, r'detections\[0\].score'),
-        ({'images': [image(score=float('nan'))]}, 'NaN, which is no JSON'),
+        ({'images': [image(score=float('nan'))]}, 'NaN, which is not JSON'),
     ],
 )
 def test_faults_are_named(content, message, tmp_path):

@@ -310,7 +310,7 @@ def test_views_whose_peaks_lie_apart_keep_half_of_their_saliency(apart, narrow):
 @pytest.mark.parametrize('share', [-0.1, 1.1, float('nan')])
 def test_shares_that_are_none(share):
     one = search(np.ones((4, 4)))
-    with pytest.raises(ValueError, match='least_share is a share from 0 to 1'):
+    with pytest.raises(ValueError, match='least_share must be a fraction from 0 to 1'):
         select_region_pair(one, one, least_share=share)
 
 

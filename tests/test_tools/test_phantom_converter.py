@@ -52,7 +52,7 @@ def test_other_parameters_are_refused_in_one_line(made, run_tool):
     out, _ = made
     done = run_tool(TOOL, *SMALL, '--out', out, '--density', 'A', '--seed', '9')
     assert done.returncode == 2
-    assert 'seed=0 (now asked: 9)' in done.err
+    assert 'seed=0 (now requested: 9)' in done.err
     assert 'Traceback' not in done.err
 
 

@@ -95,7 +95,7 @@ def test_killed_training_goes_on_where_it_was(
     last = torch.load(work_dir / f'epoch_{EPOCHS}.pth', weights_only=False)
     assert last['meta']['epoch'] == EPOCHS
     assert last['meta']['iter'] == steps * EPOCHS
-    # it went on with the trained weights, the optimiser's state and the seed of
+    # it went on with the trained weights, the optimizer's state and the seed of
     # that epoch: up to augmentation its losses are those before the kill
     assert after[2, steps + 1] == pytest.approx(before[2, steps + 1], rel=0.5)
     assert 'recall@1' in done.out + done.err

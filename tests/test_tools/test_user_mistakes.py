@@ -441,7 +441,7 @@ def test_weights_that_find_nothing_because_they_are_nan(
     name = next(iter(checkpoint['state_dict']))
     checkpoint['state_dict'][name].view(-1)[0] = float('nan')
     torch.save(checkpoint, path)
-    said = [f'a.pth: {name}: 1 of', 'take an earlier checkpoint']
+    said = [f'a.pth: {name}: 1 of', 'use an earlier checkpoint']
     refused('tools/test.py', CONFIG, path, *small(), said=said)
     refused(
         'tools/infer.py',
@@ -502,7 +502,7 @@ def test_what_is_left_out_is_said_with_the_numbers(
 @pytest.mark.parametrize(
     'settings, said',
     [
-        ([], 'validation shows the test part; choose nothing by it'),
+        ([], 'validation uses the test part; do not choose anything by it'),
         (
             [
                 "default_hooks.checkpoint.save_best='froc/recall@1.0'",

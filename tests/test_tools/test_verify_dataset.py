@@ -132,7 +132,7 @@ DEFECTS = {
         _second_cc,
         [
             ('warning', 'missing view', 'train: image 10 and its exam'),
-            ('error', 'view there twice', 'train: image 10 and its exam'),
+            ('error', 'duplicate view', 'train: image 10 and its exam'),
         ],
     ),
     'exam of two patients': (

@@ -218,7 +218,7 @@ DEFECTS = {
             ('warning', 'views of a breast disagree', f'{T11} and its breast'),
         ],
     ),
-    'lesion twice': (_lesion_twice, [('warning', 'lesion there twice', T11)]),
+    'lesion twice': (_lesion_twice, [('warning', 'duplicate lesion', T11)]),
 }
 
 

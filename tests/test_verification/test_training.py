@@ -31,7 +31,7 @@ ERRORS = {
     'pathology of a normal view': image(pathology='malignant', abnormal=False),
     'malignant lesion in a benign view': image(pathology='benign'),
     'duplicated file': image(file_name='images/../images/train1.png'),
-    'view there twice': image(laterality='R'),
+    'duplicate view': image(laterality='R'),
     'two patients': image(patient_id='another'),
     'out of the root': image(file_name='../train0.png'),
     'size': image(width=10**18),

@@ -44,8 +44,8 @@ class DetectionInferencer(ExamInferencer):
             said[name] = self._detected(sample, exam.views[name].pixel_spacing_mm)
             if 'registration_reason' in sample:
                 remarks[name] = (
-                    'the other breast was laid beside this one without matching their '
-                    f'contours: {sample.registration_reason}'
+                    'the other breast was registered to this one without '
+                    f'matching their contours: {sample.registration_reason}'
                 )
         return dict(views=self.view_entries(exam, predictions, said, remarks))
 

@@ -36,7 +36,7 @@ def exam_dataset(
     )
     # for workers, of which there are none; it collects garbage each time
     cfg.serialize_data = False
-    # classes are what is asked for, and views may be missing
+    # classes are what is required, and views may be missing
     for key in ('labels', 'complete', 'data_prefix'):
         cfg.pop(key, None)
     # what a phantom is without its lesions is for evaluation alone

@@ -190,12 +190,13 @@ class LoadedExam:
         warnings += frame.remarks(view.laterality)
         if not frame.found:
             warnings.append(
-                'no breast was told from the background; the whole image was used'
+                'the breast could not be separated from the background; the '
+                'whole image was used'
             )
         if view.burned_in:
             warnings.append(
-                'the header says that text is burned into the pixels, '
-                'perhaps of the patient: look before you share'
+                'the header says that text is burned into the pixels, possibly '
+                'about the patient: check before you share'
             )
         return dict(
             file=file_below(self.root, view.path),

@@ -115,8 +115,8 @@ class PredictionWriter:
         before, self.done, strange = placed_lines(self._lines)
         if strange + self._lines.damaged:
             print(
-                f'{self.folder / LINES}: {strange + self._lines.damaged} lines cut '
-                'short, damaged or of another run; what they held is done again'
+                f'{self.folder / LINES}: {strange + self._lines.damaged} lines '
+                'cut short, damaged or of another run; their exams are run again'
             )
         self._begun = before is not None
         count = len(self.done)
@@ -130,7 +130,7 @@ class PredictionWriter:
             print(
                 f'{self.folder}: {count} exams of this run are there; '
                 + (
-                    'they are not done again'
+                    'they are skipped'
                     if self._begun
                     else f'without {LINES} they are done again'
                 )
@@ -162,7 +162,7 @@ class PredictionWriter:
         what = ', '.join(differs) or 'its files, weights, settings or options'
         return (
             f'{self.folder}: holds results of another run ({made}), which differs '
-            f'in {what}; they are left as they are. Choose another folder, or '
+            f'in {what}; they are left unchanged. Choose another folder, or '
             'delete this one'
         )
 

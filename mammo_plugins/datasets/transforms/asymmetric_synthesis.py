@@ -152,7 +152,7 @@ class InsertLesions(BaseTransform):
             'gt_label' not in view for view in views.values()
         ):
             raise ValueError(
-                "InsertLesions: works on an ExamDataset with target='pair' and "
+                "InsertLesions: needs an ExamDataset with target='pair' and "
                 f'labels; this sample has the views {sorted(views)}'
             )
         check_bank(self, results, self.allow_same_source)

@@ -141,9 +141,9 @@ def check_bank(
         return
     if not allow_same_source:
         raise AnnotationError(
-            f'{transform}.bank: its lesions are of {step.bank.dataset}, the data set '
-            f'trained on is {name}; with their outlines localisation would not be '
-            'weakly supervised. Build a bank of another data set, or set '
+            f'{transform}.bank: its lesions are of {step.bank.dataset}, the data '
+            f'set trained on is {name}; with their outlines, localization would '
+            'not be weakly supervised. Build a bank of another data set, or set '
             'allow_same_source=True'
         )
     if step.bank.split != 'train':

@@ -134,7 +134,7 @@ def was_moved(view: dict) -> str | None:
         str or None: Description of the evidence; ``None`` if there is none.
     """
     if 'random_geometry' in view:
-        return f'{view["random_geometry"]} moves pixels by chance'
+        return f'{view["random_geometry"]} moves pixels randomly'
     if view.get('flip'):
         return 'the image was flipped'
     if 'canonical_frame' not in view or 'homography_matrix' not in view:
@@ -146,7 +146,7 @@ def was_moved(view: dict) -> str | None:
     # matrices are float32: tolerate a tenth of a pixel anywhere in the image
     off = np.abs((since - scales) @ [[0, size], [0, size], [1, 1]]).max()
     if off > 0.1 or min(np.diag(scales)) <= 0:
-        return 'homography_matrix tells of more than loading and resizing'
+        return 'homography_matrix includes more than loading and resizing'
     return None
 
 
@@ -164,7 +164,7 @@ def check_registration(pipeline: Sequence[Any]) -> None:
     registered: tuple[str, Any] | None = None
     for number, top in enumerate(pipeline):
         for where, step in steps_of(top):
-            what = f'pipeline[{number}] ({where}) moves pixels by chance'
+            what = f'pipeline[{number}] ({where}) moves pixels randomly'
             if getattr(step, 'registers', False):
                 if random is not None:
                     raise ValueError(refusal(where, step, random))
@@ -186,7 +186,7 @@ def refusal(where: str, step: Any, what: str) -> str:
     cure = (
         'move the random step behind it, into ForEachView(share_random_params=True)'
         if step.shared_after
-        else 'leave the random step out'
+        else 'remove the random step'
     )
     return (
         f'{where}: {what}, and breasts are registered as they were loaded and '

@@ -176,7 +176,7 @@ class SynthesizeMalignancy(BaseTransform):
         """
         if getattr(dataset, 'label_rule', None) is None:
             raise ValueError(
-                'SynthesizeMalignancy: works on an ExamDataset with labels, in a '
+                'SynthesizeMalignancy: needs an ExamDataset with labels, in a '
                 f'NamedMixDataset; this is {type(dataset).__name__}'
             )
         if dataset.test_mode:
@@ -226,8 +226,8 @@ class SynthesizeMalignancy(BaseTransform):
         )
         if self.saliency.checkpoint_sha256 is None:
             print_log(
-                'SynthesizeMalignancy.saliency: the file does not tell of which '
-                "checkpoint it is; synthesis says 'unknown'. Make it anew with "
+                'SynthesizeMalignancy.saliency: the file does not record its '
+                "checkpoint; synthesis writes 'unknown'. Create it again with "
                 'mammo saliency CONFIG CHECKPOINT --out DIR',
                 logger='current',
                 level=WARNING,
@@ -256,8 +256,8 @@ class SynthesizeMalignancy(BaseTransform):
         """Paste a lesion, if there is a donor and the breast's class is negative."""
         if 'mix_results' not in results:
             raise AnnotationError(
-                'SynthesizeMalignancy: no mix_results; it stands in the pipeline of a '
-                'NamedMixDataset, as in configs/divf/*_synthesis.py'
+                'SynthesizeMalignancy: no mix_results; it belongs in the '
+                'pipeline of a NamedMixDataset, as in configs/divf/*_synthesis.py'
             )
         donors = results.pop('mix_results')
         if not donors or results['gt_label'] != 0:

@@ -49,8 +49,9 @@ class AccelerationHook(Hook):
     ) -> None:
         if compile and activation_checkpointing:
             raise ValueError(
-                'acceleration: compile and activation_checkpointing; expected one of '
-                'them, the compiler chooses by itself what it keeps'
+                'acceleration: compile and activation_checkpointing; expected '
+                'only one of them; the compiler itself chooses which activations '
+                'to keep'
             )
         self.channels_last = channels_last
         self.compile = {} if compile is True else compile or None

@@ -103,6 +103,7 @@ class CheckpointCheckHook(Hook):
         done, whole = meta.get(unit, 0), getattr(loop, f'max_{unit}s')
         if done > whole:
             raise CheckpointError(
-                f'{name}: saved after {done} {unit}s, but train_cfg.max_{unit}s is '
-                f'{whole}; set more to go on with it, or take an earlier checkpoint'
+                f'{name}: saved after {done} {unit}s, but train_cfg.max_{unit}s '
+                f'is {whole}; set more to resume from it, or use an earlier '
+                'checkpoint'
             )

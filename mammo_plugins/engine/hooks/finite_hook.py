@@ -75,6 +75,6 @@ class FiniteHook(Hook):
         except CheckpointError as error:
             said = str(error).partition(': its training')[0]
             raise DivergenceError(
-                f'{said} after iteration {runner.iter + 1} (epoch {runner.epoch + 1}), '
-                f'no checkpoint is written; {_CURE}'
+                f'{said} after iteration {runner.iter + 1} (epoch '
+                f'{runner.epoch + 1}), so no checkpoint is written; {_CURE}'
             ) from None

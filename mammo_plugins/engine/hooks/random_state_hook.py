@@ -44,8 +44,8 @@ class RandomStateHook(Hook):
                 self._restore(checkpoint[_KEY])
             except Exception as error:  # torch, NumPy and Python each raise their own
                 raise CheckpointError(
-                    f'{runner._load_from}: {_KEY}: not the states of random number '
-                    f'generators ({error}); take an earlier checkpoint'
+                    f'{runner._load_from}: {_KEY}: not the states of random '
+                    f'number generators ({error}); use an earlier checkpoint'
                 ) from None
 
     @staticmethod

@@ -41,7 +41,7 @@ class _SkipUnreadable:
             if not self.flags[idx]:
                 self.flags[idx] = 1
                 print_log(
-                    f'{error}; skipped, another sample is taken in its place',
+                    f'{error}; skipped; another sample is used in its place',
                     logger='current',
                     level=ERROR,
                 )  # logged by all processes
@@ -49,9 +49,9 @@ class _SkipUnreadable:
             if count > self.max_share * len(self.flags):
                 raise MammogramError(
                     error.path,
-                    f'{error.reason}. {count} of {len(self.flags)} samples '
-                    f'of {getattr(self.dataset, "ann_file", "the data set")} cannot be '
-                    'read, too many to train on the rest; run mammo verify',
+                    f'{error.reason}. {count} of {len(self.flags)} samples of '
+                    f'{getattr(self.dataset, "ann_file", "the data set")} cannot '
+                    'be read, too many to train on the others; run mammo verify',
                 ) from None
             return None
 

@@ -151,8 +151,8 @@ class StageHook(Hook):
             sound = False  # a missing key, or a number or tensor in place of a list
         if not sound:
             raise StageError(
-                'the checkpoint to resume from tells its stage in a way '
-                'that cannot be read; take an earlier one'
+                'the checkpoint to resume from has an unreadable stage; use an '
+                'earlier one'
             )
 
     def restore(self, runner: Runner) -> bool:

@@ -243,11 +243,11 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 raise StageError(
                     f'{self.stage.place}.save_best: no validation has given a '
                     f'{self.stage.save_best}; see val_begin and val_interval, and '
-                    'whether the validation part has what it is of'
+                    'whether the validation part has samples for it'
                 )
             barrier()  # wait until the main process has written it
             self.runner.logger.info(
-                f'the best weights of stage {self.stage.name} are taken: {path}'
+                f'using the best weights of stage {self.stage.name}: {path}'
             )
             load_checkpoint_into(self.model, path)
 
@@ -282,18 +282,18 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         expected = names if 'stages' in state else self._names
         if place < 0 or list(trained) != expected:
             raise StageError(
-                'train_cfg.stages: the checkpoint to resume from is of a training of '
-                f'the stages {", ".join(trained)} (it was saved in {state["name"]}), the '
-                f'config trains {", ".join(expected)}; resume with the same stages, or set '
-                'load_from without resume'
+                'train_cfg.stages: the checkpoint to resume from comes from a '
+                f'training of the stages {", ".join(trained)} (it was saved in '
+                f'{state["name"]}), the config trains {", ".join(expected)}; '
+                'resume with the same stages, or set load_from without resume'
             )
         self.stage = self.stages[names.index(state['name'])]
         self.begin_epoch = state['begin_epoch']
         if self._stage_epoch > self.stage.max_epochs:
             raise StageError(
-                f'{self.stage.place}.max_epochs: {self.stage.max_epochs}, but '
-                f'the checkpoint to resume from was saved after {self._stage_epoch} '
-                'epochs of the stage; set at least as many, or take an earlier one'
+                f'{self.stage.place}.max_epochs: {self.stage.max_epochs}, but the '
+                f'checkpoint to resume from was saved after {self._stage_epoch} '
+                'epochs of the stage; set at least as many, or use an earlier one'
             )
 
     def _measure_stages(self) -> None:
@@ -376,7 +376,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         runner, detections = self.runner, self.stage.detections
         path = osp.join(runner.work_dir, detections['out_file'])
         if reuse and file_is_there(path):
-            runner.logger.info(f'detections of before are used: {path}')
+            runner.logger.info(f'reusing existing detections: {path}')
             return path
         place = self._names.index(self.stage.name)
         # parts that are still to be trained are not used

@@ -157,8 +157,8 @@ def _check_order(stages: Mapping[str, dict], order: Sequence[str]) -> None:
             )
         if list(order).count(name) > 1:
             raise StageError(
-                f'train_cfg.order: {name!r} is there {order.count(name)} '
-                'times; expected each stage once'
+                f'train_cfg.order: {name!r} appears {order.count(name)} times; '
+                'expected each stage once'
             )
     for name in stages:
         if name not in order:
@@ -358,8 +358,10 @@ def check_trainable(stage: Stage, model: nn.Module) -> None:
         if prefix not in names:
             children = ', '.join(name for name, _ in model.named_children())
             raise StageError(
-                f'{stage.place}.trainable: {prefix!r} is no module or '
-                f'parameter of {type(model).__name__}'
+                (
+                    f'{stage.place}.trainable: {prefix!r} is not a module or '
+                    f'parameter of {type(model).__name__}'
+                )
                 + (_hint(prefix, names) or f'; it has {children}')
             )
     if not any(

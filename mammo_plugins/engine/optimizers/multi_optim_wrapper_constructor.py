@@ -59,8 +59,8 @@ class MultiOptimWrapperConstructor:
                 weight.requires_grad for weight in part.parameters()
             ):
                 raise ValueError(
-                    f'optim_wrapper.{name}: none, for a part of {type(model).__name__} '
-                    'that is to learn; expected a dict with an optimizer, or '
-                    f'model.{name}=None too'
+                    f'optim_wrapper.{name}: none, for a trainable part of '
+                    f'{type(model).__name__}; expected a dict with an optimizer, '
+                    f'or model.{name}=None too'
                 )
         return OptimWrapperDict(**wrappers)

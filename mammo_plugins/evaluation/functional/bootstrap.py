@@ -83,7 +83,7 @@ def no_interval(units: Sequence[Hashable], what: str, unit: str = 'patients') ->
         return ''
     return (
         f'{"only 1" if number else "none"} of the {unit} has {what}, an interval '
-        'takes two'
+        'needs two'
     )
 
 

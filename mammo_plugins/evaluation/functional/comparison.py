@@ -58,9 +58,9 @@ def paired_difference(
     """
     if np.shape(draws) != np.shape(reference_draws):
         raise ValueError(
-            f'draws of shapes {np.shape(draws)} and '
-            f'{np.shape(reference_draws)}; both systems have to be '
-            'evaluated with the same number of draws and seeds'
+            f'draws of shapes {np.shape(draws)} and {np.shape(reference_draws)}; '
+            'both systems must be evaluated with the same number of draws and '
+            'seeds'
         )
     return mean_over_seeds(
         list(np.subtract(values, reference_values)),

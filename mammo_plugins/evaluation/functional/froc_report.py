@@ -303,8 +303,8 @@ def read_froc(path: str | Path) -> dict:
     wrong = [key for key, sound in _FIELDS.items() if not sound(summary.get(key))]
     if wrong:
         raise ValueError(
-            f'{path}: fields {wrong} are missing or not as FROCMetric '
-            'writes them; the file is damaged, evaluate again'
+            f'{path}: fields {wrong} are missing or invalid; the file is damaged, '
+            'so evaluate again'
         )
     return summary
 

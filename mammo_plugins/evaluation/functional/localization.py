@@ -118,8 +118,8 @@ def _checked_map(heat_map: np.ndarray) -> np.ndarray:
         )
     if heat_map.min() < 0:
         raise ValueError(
-            f'the heat map goes down to {heat_map.min():g}, expected '
-            'values >= 0; rectify it first'
+            f'the heat map has values down to {heat_map.min():g}, expected values '
+            '>= 0; rectify it first'
         )
     return heat_map
 

@@ -86,7 +86,7 @@ def probabilistic_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """
     positive, probabilities = checked_scores(labels, probabilities)
     if not are_probabilities(probabilities):
-        raise ValueError('pF1 takes probabilities; a score is not in [0, 1]')
+        raise ValueError('pF1 needs probabilities; a score is not in [0, 1]')
     return _weighted_pf1(np.ones(len(positive)), positive, probabilities)
 
 

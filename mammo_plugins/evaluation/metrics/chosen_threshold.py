@@ -95,9 +95,9 @@ class ChosenThreshold(NamedTuple):
     def _refuse(self, what: str) -> None:
         raise JsonError(
             f'{_FIELD}: {self.path}: its threshold was chosen on the part that is '
-            f'tested, {what}, so that figures at it would be too good; choose it on '
-            'the validation or the training part: test that with mammo test '
-            '--cfg-options test_dataloader.dataset.ann_file=... and give its file'
+            f'tested, {what}, which would make its figures too optimistic; choose '
+            'it on the validation part: test that with mammo test --cfg-options '
+            'test_dataloader.dataset.ann_file=... and give its file'
         )
 
 

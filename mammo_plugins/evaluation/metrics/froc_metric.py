@@ -150,9 +150,9 @@ class FROCMetric(BaseMetric):
             MMLogger.get_current_instance().warning(
                 f'FROCMetric, image {_name(sample)}: a lesion reaches outside the '
                 'image. If all do, load the annotations after Resize in the test '
-                'pipeline, so that lesions and predictions are in the same frame; '
-                'else it lies beside the breast, see mammo verify '
-                '--check-pixels. Said once.'
+                'pipeline, so that lesions and predictions are in the same '
+                'frame; otherwise it lies outside the breast; see mammo verify '
+                '--check-pixels. This is reported once.'
             )
         to_lesions = self._iou(predictions, lesions)
         to_ignored = self._iou(predictions, ignored, crowd=True)
@@ -363,7 +363,7 @@ def _instances(sample: dict, name: str) -> dict:
         raise ValueError(
             f'no boxes in {name}; the test pipeline needs '
             'LoadAnnotations(with_bbox=True) and PackDetInputs, and the model '
-            'has to be a detector'
+            'must be a detector'
         )
     return instances
 

@@ -111,7 +111,7 @@ class ReconstructionMetric(BaseMetric):
         self, view: dict, image, place: tuple, patient: Hashable
     ) -> tuple[float, ...]:
         for key, hint in (
-            ('normal_img', 'the model has to be one with a decoder'),
+            ('normal_img', 'the model needs a decoder'),
             ('clean_img', 'the test pipeline needs LoadPhantomNormal'),
         ):
             if view.get(key) is None:

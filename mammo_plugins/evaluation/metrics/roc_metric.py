@@ -176,7 +176,7 @@ class ROCMetric(BaseMetric):
 
     def _take(self, sample: dict) -> list[Labelled]:
         if 'pred_score' not in sample:
-            raise ValueError('no pred_score; the model has to be a classifier')
+            raise ValueError('no pred_score; the model must be a classifier')
         if 'gt_label' not in sample:
             return []
         score = _to_numpy(sample['pred_score']).reshape(-1)
@@ -377,7 +377,7 @@ def _pf1_sentence(summary: dict | None) -> str:
     def text(name: str) -> str:
         figure = summary[name]
         if figure['value'] is None:
-            return 'not defined, for scores are no probabilities'
+            return 'not defined, because scores are not probabilities'
         interval = (
             ''
             if figure['low'] is None

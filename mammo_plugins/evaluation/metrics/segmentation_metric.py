@@ -40,8 +40,8 @@ class SegmentationMetric(WeakLocalizationMetric):
         ]
         if not views:
             raise ValueError(
-                'SegmentationMetric: no view has a pred_sem_seg; the '
-                'model has to segment views'
+                'SegmentationMetric: no view has a pred_sem_seg; the model must '
+                'segment views'
             )
         return views
 

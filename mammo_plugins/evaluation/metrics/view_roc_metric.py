@@ -34,9 +34,7 @@ class ViewROCMetric(ROCMetric):
         """
         views = [sample[name] for name in VIEW_NAMES if name in sample]
         if not any('pred_score' in view for view in views):
-            raise ValueError(
-                'no view has a pred_score; the model has to classify views'
-            )
+            raise ValueError('no view has a pred_score; the model must classify views')
         return [
             Labelled(
                 int(view['gt_label']),

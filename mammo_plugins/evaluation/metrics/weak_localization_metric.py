@@ -231,8 +231,8 @@ class WeakLocalizationMetric(BaseMetric):
         """Return the detected region, bool (H, W)."""
         if view.get('heat_map') is None:
             raise ValueError(
-                f'no heat_map; the model has to give one for each of {self.views}, '
-                'or views of the metric has to name others'
+                'no heat_map; the model must return one for each of '
+                f'{self.views}, or set views of the metric'
             )
         detected = binarise(
             _to_numpy(view['heat_map']), self.cam_rule, self.cam_threshold
@@ -240,8 +240,8 @@ class WeakLocalizationMetric(BaseMetric):
         expected = tuple(view.get('img_shape', detected.shape)[:2])
         if detected.shape != expected:
             raise ValueError(
-                f'the heat map has shape {detected.shape}, the image {expected}; the '
-                "model has to bring it to the size of the network's input"
+                f'the heat map has shape {detected.shape}, the image {expected}; '
+                "the model must resize it to the network's input"
             )
         return detected
 
@@ -258,9 +258,10 @@ class WeakLocalizationMetric(BaseMetric):
         if outside and not self._warned:
             self._warned = True
             MMLogger.get_current_instance().warning(
-                f'{type(self).__name__}, image {_name(view)}: a lesion reaches outside '
-                'the heat map. If all do, load the annotations before Resize in the '
-                'test pipeline, so that both are in the same frame. Said once.'
+                f'{type(self).__name__}, image {_name(view)}: a lesion reaches '
+                'outside the heat map. If all do, load the annotations before '
+                'Resize in the test pipeline, so that both are in the same '
+                'frame. This is reported once.'
             )
 
     def compute_metrics(self, results: list[list[ImageResult]]) -> dict[str, float]:
@@ -282,9 +283,9 @@ class WeakLocalizationMetric(BaseMetric):
         left_out = sum(i.ignored for i in images if i.overlap is None)
         if left_out:
             logger.warning(
-                '%s: %d images have ignored lesions alone and do not count. Where '
-                'masks are loaded, mmdet ignores lesions without one; evaluate their '
-                'boxes with LoadAnnotations(with_mask=False).',
+                '%s: %d images have only ignored lesions and do not count. Where '
+                'masks are loaded, mmdet ignores lesions without one; evaluate '
+                'their boxes with LoadAnnotations(with_mask=False).',
                 type(self).__name__,
                 left_out,
             )

@@ -214,7 +214,7 @@ class SiameseMixin:
         if num_rows != len(auxiliary):
             raise ValueError(
                 f'{len(auxiliary)} auxiliary images for {num_rows} main images; '
-                'expected one each. Say by rows which main images have one'
+                'expected one each. Use rows to say which main images have one'
             )
         if rows is None or list(rows) == list(range(num_main)):
             return None

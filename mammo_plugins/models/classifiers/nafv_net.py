@@ -163,7 +163,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         """
         if data_samples is None:
             raise ValueError(
-                'NaFVNet.forward: data_samples is None; they hold the '
+                'NaFVNet.forward: data_samples is None; they contain the '
                 'registration of both sides'
             )
         with torch.no_grad():

@@ -52,9 +52,10 @@ class NippleDetector(FasterRCNN):
             if not len(sample.gt_instances.get('keypoints', ())):
                 raise ValueError(
                     f'{sample.get("img_path", "a sample")}: no nipple to learn '
-                    'from; leave such images out with ExamDataset(filter_cfg='
-                    "dict(nipple_sources=['annotation'])) and put NippleInstances "
-                    'and PackNippleInputs at the end of the train pipeline'
+                    'from; exclude such images with '
+                    "ExamDataset(filter_cfg=dict(nipple_sources=['annotation'])) "
+                    'and put NippleInstances and PackNippleInputs at the end of '
+                    'the train pipeline'
                 )
         return super().loss(batch_inputs, batch_data_samples)
 

@@ -181,7 +181,7 @@ class IpsilateralRelationBlock(BaseModule):
         super().__init__(init_cfg)
         if in_channels % num_heads:
             raise ValueError(
-                f'IpsilateralRelationBlock: in_channels {in_channels} is no '
+                f'IpsilateralRelationBlock: in_channels {in_channels} is not a '
                 f'multiple of num_heads {num_heads}; each head gives an equal '
                 'share of the channels'
             )

@@ -52,9 +52,8 @@ class StagedModel:
         """
         if self.stage is None:
             raise RuntimeError(
-                f'{type(self).__name__} is trained part by part: set '
-                'train_cfg.type to StagedTrainLoop, or train a part with '
-                'a config of its own'
+                f'{type(self).__name__} is trained in stages: set train_cfg.type '
+                'to StagedTrainLoop, or train a part with a config of its own'
             )
         return self.stage
 

@@ -131,8 +131,8 @@ class ViewBatch:
         number = sum(map(len, self._parts))
         if number != len(mask.places):
             raise ValueError(
-                f'ViewBatch: {number} rows for {len(mask.places)} views '
-                f'that are there, of {mask.names}; expected one each'
+                f'ViewBatch: {number} rows for {len(mask.places)} existing views, '
+                f'of {mask.names}; expected one each'
             )
 
     @classmethod

@@ -405,7 +405,9 @@ def test_boxes_of_a_turned_file_are_in_its_pixels(
     x1, y1, x2, y2 = upright['detections'][0]['bbox']
     width = upright['width']
     assert turned['detections'][0]['bbox'] == [y1, width - x2, y2, width - x1]
-    assert turned['warnings'] == ['the image was turned as PatientOrientation says']
+    assert turned['warnings'] == [
+        'the image was rotated according to PatientOrientation'
+    ]
 
 
 def test_doubts_and_notes_are_in_the_predictions(inferencer, phantom_root, tmp_path):

@@ -250,7 +250,7 @@ def test_a_new_task_is_one_file(mine, checkpoint, phantom_root, tmp_path, run_to
     figure = out / entry['worse_figure']
     figure.unlink()
     again = run_tool(*words)
-    assert '1 exams of this run are there; they are not done again' in again.out
+    assert '1 exams of this run are there; they are skipped' in again.out
     assert figure.is_file() and (out / 'predictions.json').read_bytes() == before
 
 

@@ -105,6 +105,6 @@ def test_stages_that_are_not_there(stage):
         model.start_stage(stage)
     with pytest.raises(
         RuntimeError,
-        match='Parts is trained part by part: set train_cfg.type to StagedTrainLoop',
+        match='Parts is trained in stages: set train_cfg.type to StagedTrainLoop',
     ):
         model.started_stage()

@@ -1,4 +1,4 @@
-"""One normalisation for data preprocessors and models."""
+"""One normalization for data preprocessors and models."""
 
 import ast
 from pathlib import Path
