@@ -59,7 +59,7 @@ def synthesis_stages(
         beta (float): ``beta`` of Fourier adaptation.
         soft_mask (dict): As in :class:`SynthesizeMalignancy`, for the rows that use
             one. Defaults to its defaults.
-        ***settings: Settings of all rows, as in :class:`SynthesizeMalignancy`. With
+        **settings: Settings of all rows, as in :class:`SynthesizeMalignancy`. With
             ``adapt='benign'`` the row '+ Fourier' is omitted, as it would show no
             effect.
     """

@@ -88,32 +88,28 @@ class ExamInferencer(TrainedModel, ABC):
     """A trained model, ready to run on files of exams.
 
     It finds the files, groups them into exams and reads them. Subclasses in the
-    registry ``INFERENCERS`` define the results of a task and how they are drawn.
-    Calling this class itself creates the subclass for the config's task
-    (:func:`inferencer_type`). The steps for each exam are
+    registry ``INFERENCERS`` define a task. Calling this class itself creates the one
+    for the config's task (:func:`inferencer_type`). The steps for each exam are
 
-    1. :meth:`preprocess`: create the samples with the dataset and the pipeline of the
-    config's ``test_dataloader``, so a multi-view model finds partner views as in
-    training; 2. :meth:`forward`: run the model; 3. :meth:`postprocess`: create its
-    entry in ``predictions.json``; 4. :meth:`visualize`: draw the pictures for that
-    entry.
+    1. :meth:`preprocess`: create samples with the dataset and pipeline of the config's
+       ``test_dataloader``, so a multi-view model finds partner views as in training;
+    2. :meth:`forward`: run the model;
+    3. :meth:`postprocess`: create the entry in ``predictions.json``;
+    4. :meth:`visualize`: draw the pictures for that entry.
 
     A new task defines the last two.
 
     Args:
-        config, checkpoint, device, trust_checkpoint, ensemble, tta: As in
+        config, checkpoint, device, trust_checkpoint, ensemble, tta, precision: As in
             :class:`TrainedModel`.
-        nipple_locator (NippleLocator, optional): Finds the nipples, which are not in
-            the files. Defaults to ``None``: the test pipeline's ``LocateNipple`` finds
-            them, if it has one.
+        nipple_locator (NippleLocator, optional): Finds the nipples. Defaults to
+            ``None``: the test pipeline's ``LocateNipple`` finds them, if it has one.
         calibration (str, optional): A file of ``mammo calibrate``, or 'none'. Defaults
             to ``None``: the file next to the checkpoint, if it exists.
-        precision (str): As in :class:`TrainedModel`.
 
     Attributes:
-        target (str, optional): ``target`` of the
-            :class:`~mammo_plugins.datasets.ExamDataset` that the task needs; ``None``
-            for any.
+        target (str, optional): Target of the
+            :class:`~mammo_plugins.datasets.ExamDataset`; ``None`` for any.
         classes (Sequence[str]): Classes of the data set.
 
     Raises:
@@ -201,22 +197,18 @@ class ExamInferencer(TrainedModel, ABC):
 
         Args:
             path (str | Path | Sequence[str | Path]): A file, a folder, or several of
-                them: DICOM files or pictures of one or more exams, possibly mixed with
-                other files.
-            out_dir (str | Path, optional): Folder for ``predictions.json`` and one
-                ``<exam>.png`` per exam, if there are any exams; a model of pairs writes
-                one ``<exam>_<view>.png`` per projection. Each exam is written to
-                ``predictions.jsonl`` as soon as it is done, and the same call resumes
-                an interrupted run. Defaults to ``None``: nothing is written.
+                them, with DICOM files or pictures of exams among any others.
+            out_dir (str | Path, optional): Folder for ``predictions.json`` and, if
+                there are exams, one ``<exam>.png`` each, or for models of pairs one
+                ``<exam>_<view>.png`` per projection. Finished exams are written to
+                ``predictions.jsonl``; the same call resumes. Defaults to ``None``.
             score_thr (float): Minimum score of a box in the pictures; the predictions
                 contain every box. Defaults to 0.2.
             group_by (str): As in :func:`find_exams`. Defaults to 'study'.
-            figures (str): Which exams are drawn, as in
-                :func:`~.figures.least_score`. Defaults to 'all'.
+            figures (str): As in :func:`~.figures.least_score`. Defaults to 'all'.
 
         Returns:
-            dict: The content of ``predictions.json``; see
-                docs/reference/predictions.md.
+            dict: Content of ``predictions.json``; see docs/reference/predictions.md.
 
         Raises:
             FileNotFoundError: If a file or folder does not exist.
@@ -275,7 +267,7 @@ class ExamInferencer(TrainedModel, ABC):
 
         Args:
             files (Sequence[str]): Files that specify the images.
-            **options: Options of the run.
+            *options: Options of the run.
         """
         models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
         calibration = self.calibration and self.calibration.facts
@@ -401,8 +393,7 @@ class ExamInferencer(TrainedModel, ABC):
 
         Args:
             exam (LoadedExam): The exam.
-            predictions (list[BaseDataElement]): Results of :meth:`forward` for all
-                batches.
+            predictions (list[BaseDataElement]): Results of :meth:`forward`, all batches.
 
         Returns:
             dict: ``views`` from :meth:`view_entries`, and further JSON data.

@@ -23,7 +23,7 @@ class BreastInferencer(ExamInferencer):
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        ***kwargs: As in :class:`ExamInferencer`.
+        **kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'breast'

@@ -29,7 +29,7 @@ class DetectionInferencer(ExamInferencer):
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        ***kwargs: As in :class:`ExamInferencer`.
+        **kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'view'

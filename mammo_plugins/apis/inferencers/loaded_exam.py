@@ -178,7 +178,7 @@ class LoadedExam:
             name (str): Name of the view.
             remarks (Sequence[str]): Warnings in addition to those of the file. Defaults
                 to none.
-            ***said: The model's results for the view.
+            **said: The model's results for the view.
         """
         view, frame = self.views[name], self.frames[name]
         warnings = [str(ReadingWarning(*warning)) for warning in frame.warnings]

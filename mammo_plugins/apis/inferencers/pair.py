@@ -23,7 +23,7 @@ class PairInferencer(ExamInferencer):
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        ***kwargs: As in :class:`ExamInferencer`.
+        **kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'pair'

@@ -33,7 +33,7 @@ class WholeExamInferencer(ExamInferencer):
 
     Args:
         *args: As in :class:`ExamInferencer`.
-        ***kwargs: As in :class:`ExamInferencer`.
+        **kwargs: As in :class:`ExamInferencer`.
     """
 
     target = 'exam'

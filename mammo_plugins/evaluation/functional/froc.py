@@ -3,8 +3,8 @@
 The rule, in full:
 
 1. At a threshold t the detections are those with score >= t. Detections with equal
-scores therefore enter together, and no score is skipped. 2. A detection overlaps a
-lesion if their IoU is strictly greater than the
+   scores therefore enter together, and no score is skipped.
+2. A detection overlaps a lesion if their IoU is strictly greater than the
    IoU threshold (MommiNet-v2, section 4: 'greater than 0.2').
 3. A detection that overlaps one or more lesions is assigned to one of them:
    the one with the highest IoU; if several have the same IoU, the one listed first. One

@@ -4,21 +4,21 @@ DisAsymNet (section 3.2, table 2) compares class activation maps (CAMs) with ann
 lesions 'following the approach [11]', which is HAM (Ouyang et al., IEEE TMI 40, 2021).
 Where the paper is silent, HAM's published code is followed. The rule, in full:
 
-1. The unit is the image: all its lesions together are the reference. Images without a
-lesion do not count. 2. The heat map is binarized by :func:`binarise`, regardless of the
-classifier's output for the image. The paper states no rule; the default is HAM's. 3.
-Pixels of ignored regions (``iscrowd``) that belong to no lesion count neither as
+1. The unit is the image: all its lesions together are the reference. Images without
+   a lesion do not count.
+2. The heat map is binarized by :func:`binarise`, regardless of the classifier's output
+   for the image. The paper states no rule; the default is HAM's.
+3. Pixels of ignored regions (``iscrowd``) that belong to no lesion count neither as
    detected nor as missed.
 4. IoU, Dice and IoR compare the detected region with the reference. A share of an empty
-region is 0: an image without a detected region has 0 in all of them. 5. IoR is
-'intersection over reference' in the paper: the share of the reference that
+   region is 0: an image without a detected region has 0 in all of them.
+5. IoR is 'intersection over reference' in the paper: the share of the reference that
    is detected. HAM's code, with the same name and thresholds, divides by the detected
    region. Both are computed: ``ior`` and ``iod`` (intersection over detected region).
    A map that is hot everywhere has an ``ior`` of 1, so ``ior`` alone is not enough.
 6. Segmentation figures are means over images. The accuracy at a threshold is the
    share of images above it (strictly, as the paper states; HAM's code includes equal
    values); mean TIoU, mean TIoR and mean TIoD are its means over thresholds.
-
 7. Regions depend on a threshold and on the grid of the map. So the figures are also
    given for several thresholds, and the share of maxima that hit a lesion (the
    'pointing game' of Zhang et al., ECCV 2016), which needs none.

@@ -67,7 +67,7 @@ class Origin:
         Args:
             kind (str): 'SR', 'PR' or 'SEG'.
             number (int): Number within the series.
-            **parts (str): Identify the object within the exam.
+            *parts (str): Identify the object within the exam.
         """
         return dict(
             series_instance_uid=self.uid(kind, 'series', *parts[:1]),
