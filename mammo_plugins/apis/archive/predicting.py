@@ -113,7 +113,7 @@ def _start_worker(number: int) -> None:
 
 @contextmanager
 def _one_thread_of_opencv() -> Iterator[None]:
-    """Stop OpenCV's threads: a process that is forked from theirs waits forever."""
+    """Disable OpenCV's threads: a process forked while they run waits forever."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

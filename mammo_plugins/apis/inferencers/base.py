@@ -393,7 +393,8 @@ class ExamInferencer(TrainedModel, ABC):
 
         Args:
             exam (LoadedExam): The exam.
-            predictions (list[BaseDataElement]): Results of :meth:`forward`, all batches.
+            predictions (list[BaseDataElement]): Results of :meth:`forward`, all of
+                them.
 
         Returns:
             dict: ``views`` from :meth:`view_entries`, and further JSON data.

@@ -1,4 +1,4 @@
-"""The data set that makes samples of one exam."""
+"""The data set that creates the samples of one exam."""
 
 import copy
 import os
@@ -17,16 +17,16 @@ from .loaded_exam import LoadedExam
 def exam_dataset(
     exam: LoadedExam, dataset_cfg: ConfigDict, classes: Sequence[str], scope: str
 ) -> Dataset:
-    """Return the data set of a config's test, with an exam in place of its images.
+    """Return the data set of a config's test, with an exam instead of its images.
 
     Args:
         exam (LoadedExam): The exam.
-        dataset_cfg (ConfigDict): Of ``test_dataloader.dataset``; it is not changed.
-        classes (Sequence[str]): Of the data set.
-        scope (str): Of the config.
+        dataset_cfg (ConfigDict): ``test_dataloader.dataset``; not changed.
+        classes (Sequence[str]): Classes of the data set.
+        scope (str): Default scope of the config.
     """
     cfg = copy.deepcopy(dataset_cfg)
-    # names are those of the files found, wherever they lie
+    # file names are those of the files found, in any folder
     cfg.update(
         ann_file=f'exam {exam.key}',
         data_root='',
@@ -34,12 +34,12 @@ def exam_dataset(
         annotations=exam.annotations(classes),
         test_mode=True,
     )
-    # for workers, of which there are none; it collects garbage each time
+    # useful only with workers, and it collects garbage each time
     cfg.serialize_data = False
-    # classes are what is required, and views may be missing
+    # classes are to be predicted, and views may be missing
     for key in ('labels', 'complete', 'data_prefix'):
         cfg.pop(key, None)
-    # what a phantom is without its lesions is for evaluation alone
+    # a phantom without its lesions is only for evaluation
     cfg.pipeline = in_fold(
         without_step(cfg.pipeline, 'LoadPhantomNormal'), cfg.pop('fold', None)
     )
