@@ -127,7 +127,7 @@ COMMAND = Command(
     'CHECKPOINT.calibration.json next to the checkpoint, with its hash. mammo '
     'infer applies it; mammo test reports how well it works.',
     '{command} configs/divf/divf-concatenate_r18_phantom.py \\\n'
-    '      work_dirs/divf-concatenate_r18_phantom/epoch_100.pth '
+    '      work_dirs/divf-concatenate_r18_phantom/epoch_10.pth '
     '--operating-point recall-rate=0.1',
     add_arguments,
     run,

@@ -377,7 +377,7 @@ COMMAND = Command(
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
     'data/phantom/dicom --out results\n'
     '  {command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py \\\n'
-    '      work_dirs/seed_0/epoch_6.pth data/phantom/dicom '
+    '      work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth data/phantom/dicom '
     '--ensemble work_dirs/seed_1/epoch_6.pth --tta flip',
     add_arguments,
     run,

@@ -91,7 +91,7 @@ COMMAND = Command(
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth\n'
     '  {command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py \\\n'
-    '      work_dirs/seed_0/epoch_6.pth --ensemble work_dirs/seed_1/epoch_6.pth '
+    '      work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth --ensemble work_dirs/seed_1/epoch_6.pth '
     '--tta flip',
     add_arguments,
     run,

@@ -129,7 +129,7 @@ def test_an_orientation_that_the_pixels_contradict_is_not_followed(view, orienta
     pixels, axes = hung(view, 'L')
     frame = CanonicalFrame.of(pixels, 0, orientation, 'L', view)
     assert not (frame.flipped or frame.transposed or frame.upside_down)
-    assert 'otherwise than PatientOrientation says' in frame.doubt
+    assert 'contradicts PatientOrientation' in frame.doubt
     assert frame.remarks('L') == [frame.doubt]
 
 
@@ -142,7 +142,10 @@ def test_an_mlo_said_to_be_upside_down_that_is_not():
 @pytest.mark.parametrize(
     'way, text',
     [
-        ((True, False, False), 'the image is rotated, and no PatientOrientation'),
+        (
+            (True, False, False),
+            'the image is rotated, and there is no PatientOrientation',
+        ),
         ((True, True, False), 'the image is rotated'),
         ((False, False, True), 'the MLO is upside down'),
         ((False, True, True), 'the MLO is upside down'),

@@ -235,7 +235,7 @@ def test_configs_that_do_not_fit(cfg, tmp_path):
     with pytest.raises(ConfigError, match='no PasteLesion'):
         loaded_normals(cfg)
     cfg.train_dataloader.dataset.type = 'ExamDataset'
-    with pytest.raises(ConfigError, match='no BlendingDataset'):
+    with pytest.raises(ConfigError, match='not a BlendingDataset'):
         loaded_normals(cfg)
 
 

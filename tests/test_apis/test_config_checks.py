@@ -223,7 +223,9 @@ def test_files_of_a_fold_by_number(train, val, said):
     if said is None:
         check_folds(cfg)
         return
-    with pytest.raises(ConfigError, match=f'{said}.*: whom one fold trains on'):
+    with pytest.raises(
+        ConfigError, match=f'{said}.*: patients in the training set of one fold'
+    ):
         check_folds(cfg)
 
 
@@ -250,7 +252,9 @@ def test_folds_that_are_parts_by_themselves(tmp_path, patients, shared):
         dict(data_root=str(tmp_path), ann_file=f'fold_{n}/a.json') for n in (1, 2)
     )
     if shared:
-        with pytest.raises(ConfigError, match='whom one fold trains on'):
+        with pytest.raises(
+            ConfigError, match='patients in the training set of one fold'
+        ):
             check_folds(folds(one, two, two))
     else:
         check_folds(folds(one, two, two))

@@ -53,5 +53,5 @@ def test_breasts_without_labels_are_refused(config, path):
     cfg = config(path)
     dataset = cfg.train_dataloader.dataset
     dataset.get('dataset', dataset).labels = None
-    with pytest.raises(ConfigError, match='no ExamDataset of breasts with labels'):
+    with pytest.raises(ConfigError, match='not an ExamDataset of breasts with labels'):
         loaded_breasts(cfg)

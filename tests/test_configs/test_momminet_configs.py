@@ -229,7 +229,7 @@ def test_malignancy_without_birads_is_the_config_of_the_paper():
 
 
 def test_every_row_is_tested():
-    assert set(ROWS) == {*LARGE, 'momminet_binary'}
+    assert set(ROWS) == {*LARGE, 'bidualnet_features', 'momminet_binary'}
 
 
 def test_parts_of_the_system_are_the_configs_of_one_part():

@@ -165,7 +165,7 @@ def test_headers_fill_gaps_and_yield_to_the_table(listed, raw):
         ('f.dcm', 'image that cannot be used'),
     ]
     notes = ' '.join(catalogue.notes)
-    assert '1 views whose DICOM header says another laterality' in notes
+    assert '1 views whose DICOM header disagrees with the table on laterality' in notes
     assert (
         '1 views whose DICOM header states that text is burned into their pixels'
     ) in notes
@@ -335,7 +335,7 @@ def test_folder_without_a_table(raw, pictures):
     write_dicom(raw / 'x/cleo/second/2.dcm', 'L', 'CC', '1.2.2')
     write_dicom(raw / 'x/both/1.dcm', 'L', 'CC', '1.2.3')
     write_dicom(raw / 'x/sides/2.dcm', 'R', 'CC', '1.2.3')
-    (raw / 'x/.DS_Store').write_text('no mammogram')
+    (raw / 'x/.DS_Store').write_text('not a mammogram')
     converter = GenericConverter()
     catalogue = converter.catalogue(raw)
     patients = {}

@@ -37,8 +37,8 @@ def test_shares_of_the_image_become_pixels(listed, pictures):
     assert one.lesions[0].box == (16, 48, 32, 96)
     assert (one.nipple, two.nipple) == ((64, 48), (32, 24))
     notes = ' '.join(catalogue.notes)
-    assert 'boxes of views.csv are shares of the width and height' in notes
-    assert ': 1 were scaled' in notes and 'nipples of views.csv are shares' in notes
+    assert 'boxes of views.csv are fractions of the width and height' in notes
+    assert ': 1 were scaled' in notes and 'nipples of views.csv are fractions' in notes
     assert mistakes(catalogue) == []
 
 
@@ -70,7 +70,7 @@ def test_a_box_in_shares_among_pixels_is_not_used(listed, pictures):
     assert details(catalogue) == {
         'views.csv: row 3, column x1': ('2_L_CC.png: x1 0.1 y1 0.2 x2 0.3 y2 0.4')
     }
-    assert catalogue.skipped[0].reason.startswith('box in shares of the image')
+    assert catalogue.skipped[0].reason.startswith('box in fractions of the image')
 
 
 def test_numbers_are_read_by_what_the_table_tells(listed, pictures):

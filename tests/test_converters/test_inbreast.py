@@ -274,9 +274,9 @@ def test_encodings_of_regions(tmp_path, text):
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('', 'no property list'),
+        ('', 'not a property list'),
         ('<html>not found</html>', "no list 'Images'"),
-        (plist(('Mass', SQUARE))[:400], 'no property list'),
+        (plist(('Mass', SQUARE))[:400], 'not a property list'),
         (plistlib.dumps([]).decode(), "no list 'Images'"),
         (plistlib.dumps(dict(Images=[{}])).decode(), "no list 'ROIs'"),
         (plistlib.dumps(dict(Images=[dict(ROIs=[{}])])).decode(), "'Point_px'"),

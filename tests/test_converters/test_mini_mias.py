@@ -319,7 +319,9 @@ def test_conversion(tmp_path, raw):
         'outline outside its image': 1,
     }
     assert '256 x 256 pixels' in (out / 'skipped.csv').read_text()
-    assert any('2 circles reach out of their film' in note for note in summary['notes'])
+    assert any(
+        '2 circles reach outside their film' in note for note in summary['notes']
+    )
     boxes = []
     for annotation in data['annotations']:
         image = images[annotation['image_id']]

@@ -85,7 +85,7 @@ def test_no_number(cell):
 @pytest.mark.parametrize('cell', ['1,060', '-310,125', '12,000px'])
 def test_a_comma_that_may_be_either_is_refused(cell):
     reader = NumberReader([cell, '980', '2040', '1060'])
-    with pytest.raises(ValueError, match='parts thousands here or is the decimal'):
+    with pytest.raises(ValueError, match='separates thousands or is the decimal'):
         reader.read(cell)
 
 

@@ -36,7 +36,7 @@ def test_a_sound_sheet(tmp_path):
         ('cells far apart in a file of another name', 'more memory than a table'),
         ('cells far apart by entities', 'not a readable spreadsheet'),
         ('cells far apart without places', '65536 rows and 20000 columns|more memory'),
-        ('cells beyond the sheet', 'delete what lies far'),
+        ('cells beyond the sheet', 'delete cells far'),
         ('no sheet', 'not a readable spreadsheet|no column'),
         ('broken XML', 'not a readable spreadsheet'),
     ],
@@ -109,7 +109,10 @@ def test_a_sheet_that_unpacks_to_much(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'text, said',
     [
-        ('file,patient\n1.png,"p\n2.png,p\n3.png,p\n', 'row 2: a quotation mark'),
+        (
+            'file,patient\n1.png,"p\n2.png,p\n3.png,p\n',
+            'row 2: an unclosed quotation mark',
+        ),
         ('file,patient\n1.png' + ',' * 20_000 + '\n', 'row 2 has 20001 columns'),
         ('', 'no column'),
     ],

@@ -409,8 +409,8 @@ def test_pictures_are_made_once(tree, tmp_path):
 @pytest.mark.parametrize(
     'truth, message',
     [
-        (0.3 * breast(), 'nothing in it weakens the beam'),
-        (np.zeros((ROWS, COLUMNS)), 'nothing in it weakens'),
+        (0.3 * breast(), 'nothing in it attenuates the beam'),
+        (np.zeros((ROWS, COLUMNS)), 'nothing in it attenuates'),
     ],
 )
 def test_what_shows_no_breast_is_refused(tree, tmp_path, truth, message):

@@ -135,7 +135,7 @@ def test_x_and_y_of_shares_are_what_fits(table, rows, centred):
 @pytest.mark.parametrize(
     'columns, row, named',
     [
-        ('x,y,w,h', (0.5, 0.5, 0.1, 0.1), 'x, y, w, h: shares'),  # corner or middle?
+        ('x,y,w,h', (0.5, 0.5, 0.1, 0.1), 'x, y, w, h: fractions'),  # corner or middle?
         ('x1,y1,x2', (1, 2, 30), "'x1', 'y1', 'x2'"),
         ('x1,y1', (1, 2), "'x1', 'y1'"),
         ('x,y', (1, 2), "'x', 'y'"),

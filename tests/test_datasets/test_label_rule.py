@@ -183,8 +183,8 @@ def test_lesions_of_other_classes_can_be_left_out(phantom_root, train_json):  # 
     normal = sum(kinds == {2} for kinds in of_view.values())
     assert dataset.summary() == (
         f'{len(dataset)} samples; lesions: mass {len(kept)}. Lesions of calcification '
-        f'({len(boxes[::2])}) are left out by other_classes; {normal} views that have '
-        'no others count as normal'
+        f'({len(boxes[::2])}) are dropped by other_classes; {normal} views with '
+        'no other lesions count as normal'
     )
 
 

@@ -90,7 +90,7 @@ def test_a_child_exchanges_and_adds_by_name(tmp_path):
             "1: no such step in order, which is ['a', 'b', 'c']; steps have "
             'names here, not numbers; did you mean b?',
         ),
-        ({'7': dict(size=3)}, 'by name here, not by number'),
+        ({'7': dict(size=3)}, 'names here, not numbers'),
         (
             dict(
                 b=dict(

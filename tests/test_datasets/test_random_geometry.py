@@ -127,8 +127,8 @@ def test_what_may_be_random(steps):
 def test_sides_that_are_registered_are_left_where_they_are(steps):
     with pytest.raises(
         ValueError,
-        match=r'RegisterSides: pipeline\[.\] .*; leave the '
-        'random step out',
+        match=r'RegisterSides: pipeline\[.\] .*; remove the '
+        'random step',
     ):
         check_registration(build(*steps))
 
@@ -180,7 +180,7 @@ def test_views_moved_elsewhere_tell_it():
     for change in (dict(flip=True), dict(homography_matrix=np.diag([-1.0, 1.0, 1.0]))):
         moved = sample(RCC=1, LCC=1)
         moved['views']['LCC'].update(change)
-        with pytest.raises(ValueError, match='RegisterSides: .*leave the random step'):
+        with pytest.raises(ValueError, match='RegisterSides: .*remove the random step'):
             RegisterSides()(moved)
 
 

@@ -97,7 +97,7 @@ def test_table_has_a_row_a_check_and_a_cure_a_finding():
     assert len({len(line) for line in lines[:5]}) == 1
     assert {line.count('|') for line in lines[:5]} == {4}
     assert text.index('three: gone\n  Fix: do that') < text.index('  Fix: do this')
-    assert '1 required' in lines[-1]
+    assert '1 requirement' in lines[-1]
     assert summary.table(checks[:2]).endswith('All requirements are met.')
 
 

@@ -160,7 +160,7 @@ def test_several_optimisers():
 
 
 def test_compiling_and_checkpointing_exclude_each_other():
-    with pytest.raises(ValueError, match='expected one of them'):
+    with pytest.raises(ValueError, match='expected only one of them'):
         AccelerationHook(compile=True, activation_checkpointing=True)
 
 

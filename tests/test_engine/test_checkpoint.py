@@ -154,11 +154,11 @@ def test_the_config_that_a_training_has_written_is_named(tmp_path):
     state = nn.Linear(1, 1).state_dict()
     path = tmp_path / 'epoch_1.pth'
     torch.save(state, path)
-    with pytest.raises(CheckpointError, match='in the work_dir of its training with'):
+    with pytest.raises(CheckpointError, match='saved in its work directory with'):
         check_state_dict(model(), state, str(path))
     (tmp_path / 'net.py').write_text('model = 3')
     with pytest.raises(
-        CheckpointError, match=f'--cfg-options of then: {tmp_path}/net.py'
+        CheckpointError, match=f'with its --cfg-options: {tmp_path}/net.py'
     ):
         check_state_dict(model(), state, str(path))
     with pytest.raises(CheckpointError, match='in the work_dir of its training'):
@@ -184,7 +184,7 @@ def test_each_flipped_bit_of_the_contents_is_told(safe, tmp_path):
         path.write_bytes(damaged)
         torch.load(path, weights_only=True)
         loaded += 1
-        with pytest.raises(CheckpointError, match='a.pth: damaged, the checksum of'):
+        with pytest.raises(CheckpointError, match='a.pth: damaged: the checksum of'):
             load_checkpoint_into(nn.Linear(40, 40), str(path))
     assert loaded == 10
 
@@ -209,7 +209,7 @@ def test_a_compressed_archive_is_refused(safe, tmp_path):
         ([1], 'holds a list'),
         (dict(state_dict=[1]), 'state_dict is a list'),
         (dict(state_dict={3: torch.ones(1)}), 'state_dict has keys that are not names'),
-        ({3: torch.ones(1)}, 'keys are no names'),
+        ({3: torch.ones(1)}, 'keys are not names'),
         (dict(meta=[1], state_dict={}), 'meta is a list'),
         (dict(meta=dict(epoch='x'), state_dict={}), "meta.epoch is 'x'"),
         (dict(meta=dict(epoch=True), state_dict={}), 'meta.epoch is True'),
@@ -217,7 +217,7 @@ def test_a_compressed_archive_is_refused(safe, tmp_path):
         (dict(meta=dict(seed=2**40), state_dict={}), 'meta.seed'),
         (dict(meta=dict(pixel_size_mm=-0.1), state_dict={}), 'pixel_size_mm is -0.1'),
         (dict(meta=dict(dataset_meta=dict(classes=[1])), state_dict={}), 'classes'),
-        (dict(state_dict=dict(a=torch.zeros(1).expand(10**9))), 'values are not there'),
+        (dict(state_dict=dict(a=torch.zeros(1).expand(10**9))), 'values are missing'),
         (dict(state_dict=dict(a=torch.eye(2).to_sparse())), 'sparse'),
     ],
     ids=str,
@@ -272,10 +272,10 @@ def test_fine_tuning_needs_one_weight_that_fits():
         (torch.full((2,), -1e300, dtype=torch.float64), '2 of 2 values are NaN or inf'),
         (
             torch.ones(2, dtype=torch.bool),
-            'another kind .*torch.bool for torch.float32',
+            'data type .*torch.bool for torch.float32',
         ),
-        (torch.ones(2, dtype=torch.int8), 'another kind .*torch.int8'),
-        (torch.ones(2, dtype=torch.complex64), 'another kind .*torch.complex64'),
+        (torch.ones(2, dtype=torch.int8), 'data type .*torch.int8'),
+        (torch.ones(2, dtype=torch.complex64), 'data type .*torch.complex64'),
     ],
     ids=str,
 )

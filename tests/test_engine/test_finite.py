@@ -74,7 +74,7 @@ def test_nan_outputs_are_refused():
     model = Parts(NAN)
     refuse_infinite_outputs(model, 'a.pth')
     with pytest.raises(
-        CheckpointError, match='^a.pth: model.bbox_head puts out NaN or inf'
+        CheckpointError, match='^a.pth: model.bbox_head outputs NaN or inf'
     ):
         model(torch.ones(1, 1, 2, 2))
     model = Parts(1e30)

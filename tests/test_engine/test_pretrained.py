@@ -146,7 +146,7 @@ def test_weights_that_fit_are_loaded(strict, tmp_path, start, init, whole):
         (
             {'conv.weight': torch.ones(4, 1, 1, 1)},
             {},
-            'another shape than those of Part.*conv.weight.*4, 1, 1, 1.*2, 1, 1, 1',
+            'differ in shape from those of Part.*conv.weight.*4, 1, 1, 1.*2, 1, 1, 1',
         ),
         (
             {'conv.weight': torch.ones(2, 1, 1, 1)},
@@ -161,7 +161,7 @@ def test_weights_that_fit_are_loaded(strict, tmp_path, start, init, whole):
         ({'conv.weight': torch.full((2, 1, 1, 1), float('nan'))}, {}, '2 of 2 values'),
         ([1], {}, 'holds a list'),
         (dict(state_dict=3), {}, 'state_dict is a int'),
-        ({4: torch.ones(1)}, {}, 'no names'),
+        ({4: torch.ones(1)}, {}, 'not names'),
     ],
     ids=str,
 )

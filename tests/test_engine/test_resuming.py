@@ -157,7 +157,7 @@ def test_weights_without_optimizer_are_told(tmp_path):
     checkpoint = saved()
     del checkpoint['optimizer']
     (said,) = prepare_resuming(checkpoint, [str(tmp_path)], 'best.pth')
-    assert said.startswith('best.pth: holds no state of the optimizer')
+    assert said.startswith('best.pth: has no optimizer state')
 
 
 class Run:
@@ -247,8 +247,8 @@ def test_states_of_other_configs(settings, said):
         ),
         (lambda s: s['optimizer'].update(state={7: {}}), 'not trained'),
         (lambda s: s['optimizer']['state'][0].clear(), 'expected momentum_buffer'),
-        (lambda s: s['optimizer'].update(base_param_settings='x'), 'no group'),
-        (lambda s: s['optimizer'].update(loss_scaler=[1]), 'loss_scaler: a group'),
+        (lambda s: s['optimizer'].update(base_param_settings='x'), 'not a group'),
+        (lambda s: s['optimizer'].update(loss_scaler=[1]), 'loss_scaler: an entry'),
         (lambda s: s['optimizer'].update(state=None), 'expected a state'),
         (
             lambda s: s['optimizer']['state'][0].update(

@@ -658,7 +658,7 @@ def test_the_order_survives_a_written_config(tmp_path, monkeypatch):
             ['low'],
             'train_cfg.stages.all: no such stage; there are low .*max_epochs to 0',
         ),
-        (['low', 'all', 'low'], "'low' is there 2 times"),
+        (['low', 'all', 'low'], "'low' appears 2 times"),
         (
             ['low', 'al', 'all'],
             "train_cfg.order: 'al' is not in train_cfg.stages; there are "
@@ -789,7 +789,7 @@ def test_resuming_a_stage_that_cannot_be_read(change):
         early_stopping=[(1, float('inf'))],
     )
     StageHook._check_stage(stage)
-    with pytest.raises(StageError, match='cannot be read'):
+    with pytest.raises(StageError, match='unreadable stage'):
         StageHook._check_stage({**stage, **change})
 
 

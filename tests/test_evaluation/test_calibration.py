@@ -86,7 +86,7 @@ def test_certain_scores_stay_finite():
 def test_what_cannot_be_fitted(calibrator):
     with pytest.raises(ValueError, match='2 positive and 0 negative'):
         calibrator.fit([1, 1], [0.2, 0.3])
-    with pytest.raises(ValueError, match='takes probabilities'):
+    with pytest.raises(ValueError, match='needs probabilities'):
         calibrator.fit([0, 1], [0.2, 1.3])
 
 

@@ -176,7 +176,7 @@ def test_an_interval_takes_two_patients_with_a_positive_breast():
 
 
 def test_scores_that_are_no_probabilities():
-    with pytest.raises(ValueError, match='takes probabilities'):
+    with pytest.raises(ValueError, match='needs probabilities'):
         probabilistic_f1([1, 0], [1.2, 0.1])
     summary = probabilistic_f1_summary(
         [1, 0, 1], [1.2, 0.1, 3], 'abc', 'abc', n_bootstrap=9

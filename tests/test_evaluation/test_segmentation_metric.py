@@ -73,7 +73,7 @@ def test_what_is_missing_is_named():
     mask = np.eye(4, dtype=int)
     given = sample(dict(RCC=mask, LCC=mask), dict(RCC=mask, LCC=mask))
     for key, message in (
-        ('pred_sem_seg', 'has to segment views'),
+        ('pred_sem_seg', 'must segment views'),
         ('gt_sem_seg', 'DrawLesionMap'),
     ):
         broken = {

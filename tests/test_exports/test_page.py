@@ -342,7 +342,7 @@ def test_outlines_and_facts_of_whole_exams(content, phantom_root, tmp_path):
 @pytest.mark.parametrize(
     'text, said',
     [
-        ('{"format": "mammo_plugins.froc/1"}', 'missing or not as FROCMetric'),
+        ('{"format": "mammo_plugins.froc/1"}', 'missing or invalid'),
         ('{"format": "mammo_plugins.roc/1"}', 'it is damaged'),
         ('{"format": "other"}', 'holds no results of mammo test'),
         ('{', 'not a JSON file'),

@@ -185,7 +185,7 @@ REFUSED = {
     'modality': (dict(Modality='CT'), r'Modality \(0008,0060\) is CT, not MG'),
     'no modality, of another kind': (
         dict(drop=('Modality',), SOPClassUID=CTImageStorage),
-        r'SOPClassUID.*is CT Image Storage.*Modality.*missing: no mammogram',
+        r'SOPClassUID.*is CT Image Storage.*Modality.*missing: not a mammogram',
     ),
     'no modality, no breast': (
         dict(drop=('Modality',), stored=square_in_the_middle()),

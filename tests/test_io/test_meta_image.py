@@ -237,7 +237,7 @@ def test_pixels_in_a_folder_below(tmp_path, levels):
     [
         (-4, 'truncated: 2396 of 2400 bytes'),
         (-2400, 'truncated: 0 of 2400'),
-        (4, 'no multiple of the 2400'),
+        (4, 'not a multiple of the 2400'),
     ],
 )
 def test_pixels_of_another_number(path, levels, change, message):
@@ -251,8 +251,8 @@ def test_values_that_are_no_mammogram(path):
     for values, message in (
         (np.full((30, 20), 7, np.uint16), 'constant image'),
         (np.arange(600).reshape(30, 20).astype('i2') - 5, 'holds -5 to 594'),
-        (-np.arange(600.0).reshape(30, 20), 'no X-ray projection'),
-        (np.full((30, 20), np.nan), 'no X-ray projection'),
+        (-np.arange(600.0).reshape(30, 20), 'not an X-ray projection'),
+        (np.full((30, 20), np.nan), 'not an X-ray projection'),
     ):
         write_mhd(path, values)
         with pytest.raises(MammogramError, match=message):

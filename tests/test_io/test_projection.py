@@ -97,7 +97,7 @@ def test_single_dead_pixels_cost_no_more_than_themselves():
     ],
 )
 def test_what_is_no_projection_is_refused(values):
-    with pytest.raises(Defect, match='no X-ray projection'):
+    with pytest.raises(Defect, match='not an X-ray projection'):
         projection_levels(values)
 
 

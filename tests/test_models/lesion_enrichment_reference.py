@@ -94,7 +94,7 @@ def contralateral_fusion(
         unaffected (np.ndarray): (H, W) float in [0, 1].
         affected (np.ndarray): (H, W), brought to the unaffected side's frame.
         boxes (Sequence[tuple]): (x1, y1, x2, y2) in whole pixels of both; what
-            reaches out of the image is left out.
+            reaches outside the image is left out.
 
     Returns:
         np.ndarray: (H, W) float32.

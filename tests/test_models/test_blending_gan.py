@@ -406,8 +406,7 @@ def test_an_optimizer_is_left_out_with_its_part():
     assert list(build_both(alone).keys()) == ['generator']
     with pytest.raises(
         ValueError,
-        match='optim_wrapper.discriminator: none, for a part '
-        'of BlendingGAN that is to learn',
+        match='optim_wrapper.discriminator: none, for a trainable part of BlendingGAN',
     ):
         build_both(build())
     frozen = build()

@@ -195,7 +195,7 @@ def test_small_weights_keep_their_ratio_in_half_precision():
 
 
 def test_heads_must_divide_channels():
-    with pytest.raises(ValueError, match='no multiple of num_heads 4'):
+    with pytest.raises(ValueError, match='not a multiple of num_heads 4'):
         IpsilateralRelationBlock(in_channels=6, num_heads=4)
 
 

@@ -49,7 +49,7 @@ def test_every_category_of_the_format_is_known():
 
 @pytest.mark.parametrize('category', ['7', '4D', '', 'BI-RADS 3', 3])
 def test_others_are_refused(category):
-    with pytest.raises(ValueError, match='no BI-RADS category'):
+    with pytest.raises(ValueError, match='not a BI-RADS category'):
         birads_to_score(category)
 
 

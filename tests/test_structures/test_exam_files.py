@@ -124,7 +124,7 @@ def test_pictures_numbered_by_file_are_one_exam_and_told(tmp_path):
     found = find_exams(tmp_path)
     ((key, exam),) = found.exams.items()
     assert len(exam) == 2
-    assert 'names differ beside the view' in found.doubts[key][0]
+    assert 'names differ apart from the view' in found.doubts[key][0]
     picture(tmp_path / 'IM3_LCC.png')  # which now cannot be one exam
     assert len(find_exams(tmp_path).exams) == 3
 

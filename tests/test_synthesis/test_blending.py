@@ -83,9 +83,9 @@ def test_a_crop_is_a_copy():
 )
 def test_regions_outside_the_image_are_refused(region):
     image = np.zeros((4, 5), np.float32)
-    with pytest.raises(ValueError, match='reaches out of the image'):
+    with pytest.raises(ValueError, match='reaches outside the image'):
         crop(image, region)
-    with pytest.raises(ValueError, match='reaches out of the image'):
+    with pytest.raises(ValueError, match='reaches outside the image'):
         paste(image, image, region)
 
 

@@ -258,7 +258,7 @@ def test_bad_arguments_are_named(benign, patch):
             synthesize_malignancy(*arguments, **keywords)
 
     check('crop or resize', benign, REGION, patch[1:])
-    check('reaches out of the image', benign, (40, 20, 70, 56), patch)
+    check('reaches outside the image', benign, (40, 20, 70, 56), patch)
     check("'benign' or 'malignant'", benign, REGION, patch, adapt='both')
     check('beta', benign, REGION, patch, fourier_beta=2, adapt='malignant')
     check(

@@ -142,7 +142,7 @@ def test_skips_are_counted_and_listed(
         ('box without area', place),
         ('box of less than 4 pixels', place),
         ('unreadable file', others[0]),
-        ('of another size', others[1]),
+        ('file whose size differs', others[1]),
         ('synthetic image', others[2]),
     ):
         lines = printed.splitlines()

@@ -37,11 +37,11 @@ def check_help(path, text):
         ':'
     )
     assert path.name in example
-    words = example.split()
+    words = [word for word in example.split() if word != '\\']
     for i, word in enumerate(words):
         if word.startswith('configs/'):
             assert (ROOT / word).is_file()
-        if word.endswith('.pth'):
+        if word.endswith('.pth') and words[i - 1].startswith('configs/'):
             assert word in checkpoints_of(words[i - 1])
 
 

@@ -78,7 +78,7 @@ def test_mistakes_are_named_without_a_traceback(tmp_path, wrong, named, run_tool
 def test_help_ends_with_an_example(run_tool):
     done = run_tool(TOOL, '--help')
     assert done.returncode == 0
-    assert 'example:' in done.out and '--exams 80' in done.out
+    assert 'example:' in done.out and '--exams 100' in done.out
 
 
 def test_a_part_that_stays_empty_is_told(tmp_path, run_tool):

@@ -167,7 +167,7 @@ def test_batches_that_do_not_fit_are_refused():
     name = samples[0].view_names[0]
     with pytest.raises(ValueError, match=f'view {name}: .* images for'):
         ViewBatch.gather(dict(inputs, **{name: torch.rand(9, 1, 4, 4)}), samples, NAMES)
-    with pytest.raises(ValueError, match='3 rows for 4 views'):
+    with pytest.raises(ValueError, match='3 rows for 4 existing views'):
         ViewBatch(ViewMask.whole(('CC', 'MLO'), 2), torch.rand(3, 1))
     holes = ViewMask(('CC', 'MLO'), torch.tensor([[1, 0], [1, 1]]))
     assert not holes.is_whole
