@@ -161,7 +161,7 @@ def test_the_config_that_a_training_has_written_is_named(tmp_path):
         CheckpointError, match=f'with its --cfg-options: {tmp_path}/net.py'
     ):
         check_state_dict(model(), state, str(path))
-    with pytest.raises(CheckpointError, match='in the work_dir of its training'):
+    with pytest.raises(CheckpointError, match='saved in its work directory'):
         check_state_dict(model(), state, 'the latest checkpoint of work_dirs/net')
 
 
