@@ -7,7 +7,7 @@
 #                   make wheelhouse PYTHON_VERSION=3.12 PLATFORM=manylinux_2_28_x86_64
 # The first three and fuzz make .venv on first use; a second run installs nothing.
 
-PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3.10 python3.14,\
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3.10,\
 	$(shell command -v $(p) 2>/dev/null)) python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -39,7 +39,7 @@ wheelhouse:
 install: $(INSTALLED)
 
 $(INSTALLED): setup.py pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 14) else f"Python {v[0]}.{v[1]} found; 3.10 to 3.14 are supported. Run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else f"Python {v[0]}.{v[1]} found; 3.10 to 3.13 are supported. Run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
 	$(BIN)/python -m pip install -e '.[tests]'

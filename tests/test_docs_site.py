@@ -65,7 +65,9 @@ def test_it_is_built_without_a_warning(site):
 def test_readmes_of_configs_are_pages(site):
     app, _ = site
     for readme in ROOT.glob('configs/*/README.md'):
-        page = app.env.get_doctree(f'systems/{readme.parent.name}')
+        name = f'systems/{readme.parent.name}'
+        assert name in app.env.found_docs, f'docs/{name}.md: missing; link {readme}'
+        page = app.env.get_doctree(name)
         title = readme.read_text().splitlines()[0].removeprefix('# ')
         assert page.next_node(lambda node: node.tagname == 'title').astext() == title
     # what is a page is never downloaded

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train under Slurm.
+# Train under Slurm. docs/how_to/slurm.md has a job that requeues and resumes by itself.
 # Usage: [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...]
 #     [PORT=...] tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of tools/train.py]
 set -euo pipefail
