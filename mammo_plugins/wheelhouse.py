@@ -227,7 +227,7 @@ def make_wheelhouse(
     )
     for wheel in out.glob('*.whl'):
         if not wheel.stem.endswith('none-any'):
-            raise WheelhouseError(f'{wheel.name}: fits this machine alone')
+            raise WheelhouseError(f'{wheel.name}: fits only this machine')
         for name, line in requirements(wheel).items():
             wanted.setdefault(name, line)
     opencv = wanted.pop('opencv-python')

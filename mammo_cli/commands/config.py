@@ -68,7 +68,7 @@ def shipped_list() -> str:
     configs = shipped.shipped_configs()
     width = max(len(each.name) for each in configs)
     for folder, group in groupby(configs, lambda each: each.name.rpartition('/')[0]):
-        lines += ['', papers.get(folder, 'All stages of MommiNet-v2, by one command')]
+        lines += ['', papers.get(folder, 'All stages of MommiNet-v2 in one command')]
         lines += [f'  {each.name:<{width}}  {each.summary}' for each in group]
     return '\n'.join(
         [

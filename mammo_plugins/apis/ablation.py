@@ -70,8 +70,8 @@ def check_ablation(cfg: Config) -> None:
         for needed in row.get('needs', ()):
             if needed not in cfg.rows:
                 raise ConfigError(
-                    f'{cfg.filename}: rows.{name}.needs: no row {needed}; there are '
-                    f'{", ".join(cfg.rows)}'
+                    f'{cfg.filename}: rows.{name}.needs: no row {needed}; '
+                    f'available rows: {", ".join(cfg.rows)}'
                 )
         config = row.get('config')
         if config and not config_file(config, ROOT).is_file():
@@ -86,7 +86,7 @@ def plan(cfg: Config, seeds: list[int], rows: list[str] | None) -> list[Run]:
     unknown = sorted(set(rows or ()) - set(cfg.rows))
     if unknown:
         raise ConfigError(
-            f'--rows {unknown[0]}: no such row; there are {", ".join(cfg.rows)}'
+            f'--rows {unknown[0]}: no such row; available rows: {", ".join(cfg.rows)}'
         )
     chosen: list[str] = []
 

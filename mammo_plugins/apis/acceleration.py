@@ -100,8 +100,8 @@ def accelerate(
 def _refuse_float16_without(gpu: bool, precision: str) -> None:
     if precision == 'fp16' and not gpu:
         raise ConfigError(
-            '--precision fp16 (--amp): float16 needs a GPU and there is '
-            'none here; take --precision fp32 or bf16'
+            '--precision fp16 (--amp): float16 needs a GPU and there is none '
+            'here; use --precision fp32 or bf16'
         )
 
 

@@ -42,8 +42,8 @@ def on_validation_part(cfg: Config) -> Config:
     """
     if cfg.get('val_dataloader') is None or cfg.get('test_dataloader') is None:
         raise ConfigError(
-            f'{cfg.filename}: no val_dataloader or no test_dataloader; a calibration '
-            'takes a part that was neither trained on nor is tested'
+            f'{cfg.filename}: no val_dataloader or no test_dataloader; '
+            'calibration needs a part that is neither trained on nor tested'
         )
     if not scores_of(cfg):
         raise ConfigError(
@@ -81,8 +81,8 @@ def predict_samples(
             metrics.setdefault(name, metric)
     if not metrics:
         raise ConfigError(
-            f'{cfg.filename}: test_evaluator has no {" or ".join(names)}, which says '
-            'what scores are held against'
+            f'{cfg.filename}: test_evaluator has no {" or ".join(names)}, which '
+            'defines the labels of the scores'
         )
     # in order of importance
     metrics = {name: metrics[name] for name in names.values() if name in metrics}

@@ -189,9 +189,10 @@ def _by_draws(summaries: Sequence[dict], paths: Sequence[str]) -> list[dict]:
     ]
     if facts[0] != facts[1]:
         raise JsonError(
-            f'drawn {facts[0][0]} times with seed {facts[0][1]} from {facts[0][2]}, '
-            f'{paths[1]} {facts[1][0]} times with seed {facts[1][1]} from '
-            f'{facts[1][2]}; test both alike, so that draws are of the same patients',
+            f'drawn {facts[0][0]} times with seed {facts[0][1]} from '
+            f'{facts[0][2]}, {paths[1]} {facts[1][0]} times with seed '
+            f'{facts[1][1]} from {facts[1][2]}; test both with the same settings, '
+            'so that both draw the same patients',
             paths[0],
         )
     names = [n for n in figure_names(summaries[0]) if n in figure_names(summaries[1])]

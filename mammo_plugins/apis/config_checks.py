@@ -48,8 +48,8 @@ def check_complete(cfg: Config, part: str) -> None:
     if missing:
         raise ConfigError(
             (
-                f'{cfg.filename}: has no {", ".join(missing)}, without which it '
-                f'cannot {part}; files in _base_ are parts of configs'
+                f'{cfg.filename}: has no {", ".join(missing)}, so it cannot '
+                f'{part}; files in _base_ are parts of configs'
             )
             + ('; generators of images are not tested' if part == 'test' else '')
         )
@@ -90,9 +90,9 @@ def _cure_of_no_file(path: str) -> str:
     beside = sorted(each.name for each in Path(path).parent.glob('*.json'))
     if beside:
         return (
-            f'beside it are {", ".join(beside[:6])}. A part that got no patient is '
-            'not written: convert with other --ratios, or set ann_file there to one '
-            'of these'
+            f'the folder also has {", ".join(beside[:6])}. A part without '
+            'patients is not written: convert with other --ratios, or set '
+            'ann_file there to one of these'
         )
     return (
         'make it with mammo convert or as docs/how_to/own_data.md '
@@ -185,8 +185,8 @@ def check_outlines(cfg: Config) -> None:
         )
         if lesions and lacking == len(lesions):
             raise ConfigError(
-                f'{said}. Annotate outlines, or train a detector of '
-                'boxes, as those of configs/baselines'
+                f'{said}. Annotate outlines, or train a box detector such as '
+                'those of configs/baselines'
             )
         if lacking:
             print(f'warning: {said}', file=sys.stderr)

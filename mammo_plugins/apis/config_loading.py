@@ -121,12 +121,13 @@ def _refuse_vain_settings(path: str, cfg: Config) -> None:
         fields = _listed(setting.fields, 'config')
         if not setting.used:
             raise ConfigError(
-                f'{path}: {setting.name}: changes nothing, its bases have copied the '
-                f'old value; set {fields} instead'
+                f'{path}: {setting.name}: has no effect, because its bases have '
+                f'copied the old value; set {fields} instead'
             )
         print(
-            f'warning: {path}: {setting.name}: its bases have copied the old value '
-            f'into {fields}, which keep it; set these too if they are meant',
+            f'warning: {path}: {setting.name}: its bases have copied the old '
+            f'value into {fields}, which keep it; set these too if you want to '
+            'change them',
             file=sys.stderr,
         )
     for file, field, names in replaced_names(path, cfg):
@@ -150,8 +151,8 @@ def _refuse_vain_settings(path: str, cfg: Config) -> None:
         )
     for name, hint in dead_variables(path, cfg):
         if hint:
-            raise ConfigError(f'{path}: {name}: nothing reads it; did you mean {hint}?')
-        print(f'warning: {path}: {name}: nothing reads it', file=sys.stderr)
+            raise ConfigError(f'{path}: {name}: it has no effect; did you mean {hint}?')
+        print(f'warning: {path}: {name}: it has no effect', file=sys.stderr)
 
 
 def _refuse_unknown_options(cfg: Config, options: dict[str, Any]) -> None:
@@ -175,8 +176,8 @@ def _refuse_vain_options(path: str, cfg: Config, options: dict[str, Any]) -> Non
     for key, fields in unreached_options(path, options):
         instead = f'; set {_listed(fields, "option")}' if fields else ''
         raise ConfigError(
-            f'--cfg-options {key}: changes nothing, what is made of it '
-            f'was made when the config was read{instead}'
+            f'--cfg-options {key}: has no effect, because the config was already '
+            f'built from it when it was read{instead}'
         )
 
 
@@ -211,7 +212,7 @@ def _misfit(cfg: Config, key: str) -> str:
         if isinstance(held, (list, tuple)):
             if not (held and all(isinstance(item, dict) for item in held)):
                 return (
-                    f'{field} is a list, which is given whole, such as '
+                    f'{field} is a list; set the whole list, such as '
                     f'{field}=[{",".join(map(str, held))}]'
                 )
             if not (after.isdigit() and int(after) < len(held)):
@@ -220,7 +221,7 @@ def _misfit(cfg: Config, key: str) -> str:
                     f'to {len(held) - 1} after it, not {after}'
                 )
         elif not isinstance(held, dict):
-            return f'{field} is {held!r}, which has no settings of its own'
+            return f'{field} is {held!r}, which has no settings'
     return ''
 
 

@@ -88,8 +88,8 @@ def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
     best = list(folder.glob(f'best_{metric.replace("/", "_")}_*.pth'))
     if not best:
         raise ConfigError(
-            f'{folder}: no best_{metric.replace("/", "_")}_*.pth, which '
-            'save_best asks for; was there a validation with it?'
+            f'{folder}: no best_{metric.replace("/", "_")}_*.pth, which save_best '
+            'asks for; did the validation compute it?'
         )
     return max(best, key=lambda path: path.stat().st_mtime)
 

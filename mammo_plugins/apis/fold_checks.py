@@ -100,8 +100,8 @@ def _refuse_stray(place: str, dataset: dict) -> None:
         names = names_of_fold(value) if key not in FOLD_SETTINGS else []
         if names:
             raise ConfigError(
-                f'{place}.{key}: {names[0]}: {{fold}} stays as it is there; '
-                f'its number is put into {", ".join(FOLD_SETTINGS)} alone'
+                f'{place}.{key}: {names[0]}: {{fold}} is not replaced there; the '
+                f'fold number is only put into {", ".join(FOLD_SETTINGS)}'
             )
 
 

@@ -308,7 +308,7 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[tuple[str, str]]:
         # MMEngine reports it as None not being callable
         yield (
             f'{field}.type',
-            f'there is no optimizer {part["type"]}'
+            f'no such optimizer {part["type"]}'
             + nearest(part['type'], roots.OPTIMIZERS.module_dict),
         )
     if part.get('type') is not None:

@@ -85,9 +85,10 @@ def check_synthetic_sources(cfg: Config) -> None:
             shown = sorted(name for name in names if (source, name) in held)
             if shown:
                 raise ConfigError(
-                    f'{field}: {path}: image {image["file_name"]} was made of '
-                    f'{shown[0]}, which {held[source, shown[0]]} holds too; make '
-                    'synthetic images of the training part of this fold alone'
+                    f'{field}: {path}: image {image["file_name"]} was created '
+                    f'from {shown[0]}, which {held[source, shown[0]]} also '
+                    'contains; create synthetic images only from the training '
+                    'part of this fold'
                 )
 
 
@@ -139,7 +140,7 @@ def check_bank_files(
     )
     if others:
         raise ConfigError(
-            f'{field}: {len(others)} files with its lesions, such as {others[0]}, are '
-            f'not in {own[0][0]}; build the bank of this file, for lesions of another '
-            'fold are tested on'
+            f'{field}: {len(others)} files with its lesions, such as {others[0]}, '
+            f'are not in {own[0][0]}; build the bank from this file, because '
+            'lesions of another fold are in its test set'
         )

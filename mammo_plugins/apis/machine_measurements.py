@@ -233,8 +233,8 @@ def cuda_graphs(place: Place) -> None:
         ('compiled', compiled, _compiled(place)),
         ('graphs, steps announced', graphs, _compiled(place)),
         ('graphs, steps not announced', graphs, _not_announced(place)),
-        ('graphs, backbone alone', graphs, _compiled(place, 'backbone')),
-        ('graphs, neck alone', graphs, _compiled(place, 'neck')),
+        ('graphs, backbone only', graphs, _compiled(place, 'backbone')),
+        ('graphs, neck only', graphs, _compiled(place, 'neck')),
     ):
         way = Way(name, 'fp32', settings)
         run = partial(_step, cfg, way, batches, place.device, None)
@@ -264,7 +264,7 @@ def exams(place: Place) -> None:
         for line in lines[1:5]:
             place.tell(f'exam, {precision}, {line[:24].strip()}', line[24:].strip())
         place.tell(
-            f'exam, {precision}, shared beside naive', lines[-1].rpartition(': ')[2]
+            f'exam, {precision}, shared against naive', lines[-1].rpartition(': ')[2]
         )
 
 

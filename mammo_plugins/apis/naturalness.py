@@ -363,11 +363,11 @@ def report(
         )
     counts = next(iter(found.values()))['summaries'][0]['counts']
     print(
-        f'{counts["positives"]} synthetic and {counts["negatives"]} real patches in '
-        'a half of the patients; AUC of telling them apart in the half not learned '
-        f'from, mean of both halves and {len(seeds)} seeds, 95% interval by '
-        'bootstrap over patients; contrast of lesions and darkness around them '
-        '(grey values from 0 to 1):'
+        f'{counts["positives"]} synthetic and {counts["negatives"]} real patches '
+        'in a half of the patients; AUC of distinguishing them in the half not '
+        f'used for training, mean of both halves and {len(seeds)} seeds, 95% '
+        'interval by bootstrap over patients; contrast of lesions and darkness '
+        'around them (grey values from 0 to 1):'
     )
     print('| lesions | AUC | contrast | seam |\n|---|---|---|---|')
     real = next(iter(found.values()))['real']

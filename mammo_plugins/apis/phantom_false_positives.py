@@ -129,7 +129,7 @@ def report(cfg: Config, rows: Sequence[str], seeds: Sequence[int], fppi: float) 
     unknown = sorted(set(rows) - set(cfg.rows))
     if unknown:
         raise ConfigError(
-            f'--rows {unknown[0]}: no such row; there are {", ".join(cfg.rows)}'
+            f'--rows {unknown[0]}: no such row; available rows: {", ".join(cfg.rows)}'
         )
     rates: dict[str, list[list]] = {row: [] for row in rows}
     for seed in seeds:

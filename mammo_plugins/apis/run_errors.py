@@ -12,7 +12,7 @@ from .known_settings import accepted_settings, nearest_or_all
 
 _ALIKE = (
     'set model.data_preprocessor (num_channels; mean and std have one value, '
-    'mammograms are grey) and in_channels of the backbone alike'
+    'mammograms are grey) and in_channels of the backbone consistently'
 )
 
 # (type of error, pattern of its text, explanation of the match)
@@ -45,7 +45,7 @@ _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
         lambda m: (
             f'save_best or monitor {m[1]}: it is unknown whether higher or lower '
             "is better; set rule='greater' (recall, AUC, Dice) or rule='less' "
-            '(losses) beside it (default_hooks.checkpoint.rule for save_best)'
+            '(losses) as well (default_hooks.checkpoint.rule for save_best)'
         ),
     ),
     (
@@ -69,8 +69,8 @@ _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
         RuntimeError,
         r'killed by signal: Bus error',
         lambda m: (
-            'a data loading process found no shared memory; give the container more '
-            'of it (docker run --shm-size=8g), or set num_workers=0'
+            'a data loading process ran out of shared memory; give the container '
+            'more (docker run --shm-size=8g), or set num_workers=0'
         ),
     ),
     (

@@ -237,13 +237,14 @@ class SyntheticExams(SyntheticSet):
         )
         return (
             f'lesions known in both views by lesion_id: {paired["lesion_id"]}, by '
-            f'category and distance from the nipple: {paired["category"]}; of one view '
-            f'alone: {paired["one view"]}, without a match in the other view, pasted '
-            f'in one: {paired["unpaired"]}\n'
+            f'category and distance from the nipple: {paired["category"]}; of one '
+            f'view only: {paired["one view"]}, without a match in the other view, '
+            f'pasted in one: {paired["unpaired"]}\n'
             f'pairs at one distance from the nipple: {together}, view by view: '
             f'{len(pairs) - together}\n'
-            'saliency kept, as a share of that of the best place in each view: least '
-            f'{kept[0]:.2f}, quartiles {kept[1]:.2f}, {kept[2]:.2f}, {kept[3]:.2f}'
+            'saliency kept, as a share of that of the best place in each view: '
+            f'least {kept[0]:.2f}, quartiles {kept[1]:.2f}, {kept[2]:.2f}, '
+            f'{kept[3]:.2f}'
         )
 
     def _write_view(self, view: dict, facts: dict | None, exam: str) -> dict[str, Any]:

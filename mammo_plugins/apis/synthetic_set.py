@@ -66,17 +66,16 @@ class SyntheticSet:
         made = len(synthetic_images(there))
         if not made:
             raise ConfigError(
-                f'{ann_file}: is there and holds no synthetic images; '
-                'give --out another folder'
+                f'{ann_file}: exists and contains no synthetic images; choose '
+                'another --out'
             )
         names = 'dataset', 'synthesis_seed'
         before = tuple(there['info'].get(name) for name in names)
         found = f'{self.out}: holds {made} images, {before[0]}, of seed {before[1]}'
         if before != (self._name, self.seed):
             raise ConfigError(
-                f'{found}; those of another data set or seed would be '
-                'mixed with them. Give --out another folder, or delete '
-                'this one'
+                f'{found}; images of another data set or seed would be mixed with '
+                'them. Choose another --out, or delete this one'
             )
         print(f'{found}; they are replaced')
 

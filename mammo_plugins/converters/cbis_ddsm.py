@@ -417,8 +417,8 @@ def _add_notes(
         ),
         (
             'breasts',
-            'times a breast has masses, or calcifications, whose CC and MLO '
-            'are not surely of one lesion: they have no lesion_id.',
+            'times a breast has masses, or calcifications, whose CC and MLO may '
+            'show different lesions: they have no lesion_id.',
         ),
         (
             'masks',

@@ -241,8 +241,8 @@ def _view_result(job: Job, view: RawView) -> Result:
     size = frame.source_height, frame.source_width
     if view.lesions and view.size not in (None, size):
         return dict(
-            defect=f'{_shown(size)} pixels, but the table, in whose pixels its '
-            f'lesions are, says {_shown(view.size)} (height x width)'
+            defect=f'{_shown(size)} pixels, but the table, which has its lesions '
+            f'in pixels, states {_shown(view.size)} (height x width)'
         )
     x1, y1, x2, y2 = frame.crop
     annotations, skipped = [], []

@@ -270,7 +270,7 @@ class _FilmCatalogue(Catalogue):
         if outlines.total is not None and there < outlines.total:
             self.skip(
                 overlay,
-                'OVERLAY file with fewer abnormalities than it says',
+                'OVERLAY file with fewer abnormalities than it states',
                 f'{there} of {outlines.total}',
             )
         for i, found in enumerate(outlines.abnormalities, 1):
@@ -321,8 +321,8 @@ class _FilmCatalogue(Catalogue):
         )
         if self.unflagged:
             self.notes.append(
-                f'{self.unflagged} views have an OVERLAY file though their .ics '
-                'file says NON_OVERLAY; they are treated as abnormal'
+                f'{self.unflagged} views have an OVERLAY file although their .ics '
+                'file states NON_OVERLAY; they are treated as abnormal'
             )
 
 

@@ -125,6 +125,6 @@ def _decode_picture(data: bytes) -> np.ndarray:
 
 def _wrong_size(shape: tuple, lines: int, columns: int) -> BadStream:
     return BadStream(
-        f'holds {" x ".join(map(str, shape))} pixels, but its .ics file '
-        f'says {columns} x {lines} (w x h)'
+        f'holds {" x ".join(map(str, shape))} pixels, but its .ics file states '
+        f'{columns} x {lines} (w x h)'
     )

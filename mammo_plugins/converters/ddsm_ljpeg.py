@@ -145,8 +145,8 @@ def _checked(data: bytes, at: int, frame: tuple, body: bytes) -> _Header:
     predictor, transform = body[3], body[5] & 15
     if predictor not in _PREDICTORS or transform or not 2 <= frame[0] <= 16:
         raise BadStream(
-            f'predictor {predictor}, point transform {transform}, '
-            f'{frame[0]} bits: not a lossless JPEG that DDSM holds'
+            f'predictor {predictor}, point transform {transform}, {frame[0]} '
+            'bits: not a lossless JPEG of the kind in DDSM'
         )
     # in coded data FF is followed by 00, so this is no coincidence
     end = data.find(_EOI, at)

@@ -157,7 +157,7 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
         file not in taken and file.name != table.name for file in folder.files
     )
     if 'part' in table.used and not table.has_parts():
-        notes['views without a part, so that there is no official split'] = sum(
+        notes['views without a part, so there is no official split'] = sum(
             view.part is None for view in catalogue.views
         )
     catalogue.notes += [f'{count} {text}' for text, count in notes.items() if count]
@@ -287,7 +287,7 @@ def _settle_labels(
     if entry.lesions and facts.get('abnormal') is False:
         catalogue.skip(
             row + 'abnormal',
-            'view with a lesion that is said to be normal',
+            'view with a lesion that is labelled normal',
             f'{file}: treated as unknown',
         )
         facts['abnormal'] = None
@@ -376,7 +376,7 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
         file = path.relative_to(folder.root)
         if file not in taken and not file.name.startswith('.'):
             catalogue.skip(file, 'file that is not used', reason)
-    catalogue.notes.append('no table: nothing is known of what the views show')
+    catalogue.notes.append('no table: the content of the views is unknown')
     catalogue.notes += [f'{count} exams: {text}' for text, count in doubts.items()]
     catalogue.notes += list(
         dict.fromkeys(

@@ -285,7 +285,7 @@ def _add_view(
         why = f'{region_file} is empty' if region_file else 'no XML'
         catalogue.skip(
             file,
-            'view without a region that is not said to be normal',
+            'view without a region that is not labelled normal',
             f'{why}, BI-RADS {birads}',
         )
         return

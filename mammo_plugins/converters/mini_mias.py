@@ -108,9 +108,10 @@ class MiniMIASConverter(Converter):
         if (facts['rows'], facts['columns']) != (_SIZE, _SIZE):
             raise MammogramError(
                 raw / view.file,
-                f'{facts["rows"]} x {facts["columns"]} pixels, but a '
-                f'film of the set has {_SIZE} x {_SIZE}: a resized copy, for which '
-                'neither the circles nor 0.2 mm pixels hold; get the set as released',
+                f'{facts["rows"]} x {facts["columns"]} pixels, but a film of the '
+                f'set has {_SIZE} x {_SIZE}: a resized copy, for which neither '
+                'the circles nor 0.2 mm pixels are right; use the released data '
+                'set',
             )
         return super().prepare(raw, view, out)
 

@@ -157,8 +157,10 @@ def _official(catalogue: Catalogue, split: Split) -> dict[str, list[RawView]]:
         ]
         parts.update(_deal(parts['train'], members))
     catalogue.notes += [
-        f'part {part} is empty: the official split has no view of it here; --split '
-        'ratio makes one'
+        (
+            f'part {part} is empty: the official split has no view of it here; '
+            '--split ratio creates one'
+        )
         for part in ('train', 'test')
         if not parts[part]
     ]

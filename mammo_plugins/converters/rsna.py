@@ -259,7 +259,7 @@ def _notes(rows: list[Row], views: list[RawView]) -> list[str]:
     if pictures:
         notes.append(
             f'{pictures} images are pictures: their grey values, size and '
-            'orientation are those that whoever made them chose.'
+            'orientation were chosen by whoever made them.'
         )
     return notes
 

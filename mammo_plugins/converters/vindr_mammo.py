@@ -183,8 +183,8 @@ def _study_parts(rows: list[Row], found: Catalogue) -> dict[str, str]:
     several = sum(len(parts) > 1 for parts in named.values())
     if several:
         found.notes.append(
-            f'{several} studies have images of several parts: each is '
-            'taken whole to the part of most of its images.'
+            f'{several} studies have images of several parts: each is moved as a '
+            'whole to the part with most of its images.'
         )
     return {
         study: max(parts, key=lambda part: (parts[part], part == 'test'))

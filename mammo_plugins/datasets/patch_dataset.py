@@ -168,7 +168,7 @@ class PatchDataset(ExamDataset):
         print_log(
             f'{self.ann_file}: {kinds[False]} gold and {kinds[True]} detected '
             f'patches; {labels[MALIGNANT]} malignant, {labels[0]} not malignant, '
-            f'{labels[None]} by BI-RADS alone; {scored} with BI-RADS; {left_out} '
+            f'{labels[None]} by BI-RADS only; {scored} with BI-RADS; {left_out} '
             'without any label left out',
             logger='current',
         )

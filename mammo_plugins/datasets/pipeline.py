@@ -77,9 +77,8 @@ def named_steps(pipeline: Mapping[str, Any]) -> dict[str, Step]:
     for name in order:
         if name not in pipeline and name not in slots:
             raise ValueError(
-                f'{ORDER}: {name!r} has no step; set {name}=dict(type='
-                f'...) beside {ORDER}, or name it in {SLOTS}, the places '
-                'that may be without one'
+                f'{ORDER}: {name!r} has no step; set {name}=dict(type=...) beside '
+                f'{ORDER}, or name it in {SLOTS}, the places that may be empty'
             )
     return {name: steps[name] for name in order if name in steps}
 

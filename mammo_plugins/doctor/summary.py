@@ -99,7 +99,7 @@ def report(as_json: bool) -> int:
     """
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    print('Importing every package; this takes some seconds.', file=sys.stderr)
+    print('Importing every package; this takes a few seconds.', file=sys.stderr)
     checks = [replace(check, found=scrub(check.found)) for check in all_checks()]
     failed = any(check.status == 'problem' for check in checks)
     if as_json:

@@ -75,7 +75,7 @@ class PredictionFile:
                 strange += 1
         if info is None or info.get('format') != _FORMAT:
             raise ExportError(
-                f'{one_line(self.path)}: no line says what run it is of: it was not '
+                f'{one_line(self.path)}: no line identifies its run: it was not '
                 'written by mammo infer, or its first line is damaged'
             )
         self.info, self.damaged = info, lines.damaged + strange

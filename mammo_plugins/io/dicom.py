@@ -323,7 +323,7 @@ def _find_transfer_syntax(ds: Dataset, warnings: ReadingWarnings) -> None:
     if isinstance(data, bytes) and data[:4] == b'\xfe\xff\x00\xe0':
         raise Defect(
             'TransferSyntaxUID (0002,0010) is missing, and the pixel data is '
-            'compressed in a way that only it can tell; copy the file again '
+            'compressed in a way that only it can identify; copy the file again '
             'from its source'
         )
 

@@ -139,9 +139,7 @@ class _Kept(logging.Filter):
 
 def _kind_of(text: str) -> str:
     words = _WORDS.sub('\u2026', _VALUE.sub('', text)).split()
-    return (
-        ' '.join(words).rstrip('. :\u2026') or 'value that is not as the standard says'
-    )
+    return ' '.join(words).rstrip('. :\u2026') or 'value that violates the standard'
 
 
 _kept = _Kept()

@@ -12,7 +12,7 @@ from .reading import guarded
 _NAME = 'DICOMDIR'
 _ABSENT = 'named by the DICOMDIR, but not there'
 _OUTSIDE = 'named by the DICOMDIR by a path that leads out of its folder'
-_OTHER = 'no image, says the DICOMDIR'
+_OTHER = 'not an image, according to the DICOMDIR'
 
 
 def is_dicomdir(path: str | Path) -> bool:

@@ -158,7 +158,7 @@ def _apply_modality(
     if slope == 0:
         warnings.add(
             'rescale slope 0',
-            f'{describe("RescaleSlope")} would make every pixel equal, taken as 1',
+            f'{describe("RescaleSlope")} would make every pixel equal, treated as 1',
         )
     with np.errstate(over='ignore', invalid='ignore'):
         values = stored * (slope or 1.0) + (

@@ -40,8 +40,8 @@ _TYPES = {
 }
 _LEAST_RANGE = 1e-100  # from ElementMin to ElementMax
 _OUTSIDE = (
-    "MetaImage header: ElementDataFile leads out of the header's folder; put the "
-    'pixels beside the header'
+    "MetaImage header: ElementDataFile points outside the header's folder; put "
+    'the pixels next to the header'
 )
 _TRUTHS = {'true': True, 't': True, '1': True, 'false': False, 'f': False, '0': False}
 
@@ -377,8 +377,8 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
     if there > needed:
         warnings.add(
             'several planes of pixels',
-            f'{there // needed} in the data '
-            'file where the header states one: the first is taken',
+            f'{there // needed} in the data file where the header states one: the '
+            'first is used',
         )
     return data
 
@@ -398,8 +398,8 @@ def _data_file(path: Path, header: MetaHeader) -> Path:
         known = False
     if not known:
         raise Defect(
-            'its data file (ElementDataFile) is not there, or no file; put it '
-            'beside the header'
+            'its data file (ElementDataFile) is missing or not a file; put it '
+            'next to the header'
         )
     return file
 

@@ -282,8 +282,8 @@ def full_scale(
     if bits_stored is not None:
         if brightest >= 2**bits_stored:
             raise Defect(
-                f'holds {brightest}, which is more than bits_stored='
-                f'{bits_stored} can; give the depth of the data'
+                f'holds {brightest}, which is more than bits_stored={bits_stored} '
+                'can; state the depth of the data'
             )
         return 2**bits_stored - 1, bits_stored
     if declared not in (None, 255, 2**16 - 1):

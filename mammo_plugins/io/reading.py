@@ -131,8 +131,8 @@ def _named_errors(path: str | Path, left: Budget) -> Iterator[None]:
             reason = str(left.exceeded or error)
         elif isinstance(error, MemoryError):
             reason = (
-                'needs more memory than there is: leave it out, or read it where '
-                'there is more'
+                'needs more memory than available: exclude it, or read it on a '
+                'machine with more'
             )
         else:
             reason = (

@@ -83,9 +83,11 @@ def empty_parts(ratios: dict[str, float], members: dict[str, Sequence]) -> list[
     # rounded up, so that the number stated really is enough
     enough = int(np.ceil(100 / max(total, 1))) / 100
     return [
-        f'part {part} is empty: a share of {share:g} of {total} patients is less than '
-        f'one; take more patients, give it {enough:g} or more, or 0 if it is not '
-        'wanted'
+        (
+            f'part {part} is empty: a share of {share:g} of {total} patients is less '
+            f'than one; take more patients, give it {enough:g} or more, or 0 to leave '
+            'it out'
+        )
         for part, share in ratios.items()
         if share > 0 and not members.get(part)
     ]

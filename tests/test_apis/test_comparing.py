@@ -122,7 +122,7 @@ def test_samples_that_cannot_be_told(tmp_path):
     assert found['figures'][0]['figure'] == 'auc'
     assert found['figures'][0]['low'] == 0
     other = write(tmp_path / 'b.json', dict(summary, seed=3))
-    with pytest.raises(JsonError, match='test both alike'):
+    with pytest.raises(JsonError, match='test both with the same settings'):
         compare([path, other])
 
 

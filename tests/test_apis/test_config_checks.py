@@ -142,8 +142,7 @@ def test_a_part_that_got_no_patient(tmp_path):
         (tmp_path / f'annotations/{part}.json').write_text('{}')
     with pytest.raises(
         ConfigError,
-        match='beside it are train.json, val.json. A part '
-        'that got no patient .*--ratios',
+        match='the folder also has train.json, val.json. A part without patients .*--ratios',
     ):
         check_annotation_files(cfg, ['test'])
 
@@ -197,7 +196,9 @@ def test_what_else_is_of_a_fold(settings):
 
 
 def test_names_in_which_a_fold_would_stay():
-    with pytest.raises(ConfigError, match=rf'{PART}.note: n_{{fold}}: {{fold}} stays'):
+    with pytest.raises(
+        ConfigError, match=rf'{PART}.note: n_{{fold}}: {{fold}} is not replaced'
+    ):
         check_folds(folds(dict(OF_FOLD, note='n_{fold}')))
 
 

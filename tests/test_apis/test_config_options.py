@@ -22,16 +22,16 @@ def _root(monkeypatch):
     [
         (
             'train_dataloader.dataset.pipeline.order.0',
-            'order is a list, which is given '
-            'whole, such as train_dataloader.dataset.pipeline.order=[',
+            'order is a list; set the whole list, such as '
+            'train_dataloader.dataset.pipeline.order=[',
         ),
         (
             'train_dataloader.dataset.pipeline.order.load',
-            'order is a list, which is given',
+            'order is a list; set the whole list',
         ),
         (
             'train_dataloader.dataset.pipeline.order.99',
-            'order is a list, which is given',
+            'order is a list; set the whole list',
         ),
         ('train_dataloader.dataset.metainfo.classes.0', 'classes is a list'),
         (
@@ -149,7 +149,7 @@ def test_variables_of_mmdets_configs(tmp_path, config, option, said):
     path.write_text(f'_base_ = {str(ROOT / config)!r}\n{name} = []\n')
     with pytest.raises(ConfigError) as error:
         load_config(str(path))
-    assert f'{path}: {name}: nothing reads it; did you mean' in str(error.value)
+    assert f'{path}: {name}: it has no effect; did you mean' in str(error.value)
     assert said in str(error.value)
 
 

@@ -109,7 +109,7 @@ def test_those_of_training_patients_pass(cfg):
 def test_those_of_held_out_patients_are_refused(cfg, tmp_path, facts, shown, part):
     cfg[f'{part}_dataloader'] = cfg.pop('test_dataloader')
     remake(tmp_path, **facts)
-    with pytest.raises(ConfigError, match=f'images/1.tif was made of {shown}'):
+    with pytest.raises(ConfigError, match=f'images/1.tif was created from {shown}'):
         check_synthetic_sources(cfg)
 
 
@@ -215,7 +215,7 @@ def test_a_bank_of_another_fold_is_refused(gan, tmp_path, files, dataset):
     with pytest.raises(
         ConfigError,
         match=rf'1 files .* such as {files[-1]}, are not in'
-        r'.*real/train.json; build the bank of',
+        r'.*real/train.json; build the bank from',
     ):
         check_banks(gan)
 

@@ -289,7 +289,7 @@ def test_broken_overlays(add_case, catalogue):
     found = catalogue()
     assert len(by_name(found)['LCC'].lesions) == 1
     assert reasons(found) == (
-        ['OVERLAY file with fewer abnormalities than it says']
+        ['OVERLAY file with fewer abnormalities than it states']
         + ['abnormality without a whole BOUNDARY'] * 7
     )
     assert found.skipped[0].detail == '8 of 9'

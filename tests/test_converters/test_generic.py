@@ -228,7 +228,7 @@ def test_each_mistake_has_its_row_and_column(listed, pictures):
         ('15, column file', 'cell that is needed is empty'),
         ('16, column file', 'name that several files have'),
         ('17, column patient', 'value that contradicts an earlier row'),
-        ('11, column abnormal', 'view with a lesion that is said to be normal'),
+        ('11, column abnormal', 'view with a lesion that is labelled normal'),
     ]
     details = {skip.item: skip.detail for skip in catalogue.skipped}
     assert details['views.csv: row 2, column birads'].startswith(

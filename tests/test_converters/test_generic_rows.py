@@ -269,7 +269,7 @@ def test_two_foreign_paths_are_not_one_file(listed, pictures):
         (
             dict(pathology='normal', **BOX),
             (None, None),
-            'view with a lesion that is said to be normal',
+            'view with a lesion that is labelled normal',
         ),
         (
             dict(pathology='benign', lesion_pathology='malignant', **BOX),

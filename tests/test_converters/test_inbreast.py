@@ -237,7 +237,7 @@ def test_a_view_whose_lesions_are_not_known_is_no_normal_view(release):
     assert reasons(catalogue) == [
         *['view whose regions cannot be read'],
         *['view with a mass of unknown extent'],
-        *['view without a region that is not said to be normal'] * 4,
+        *['view without a region that is not labelled normal'] * 4,
     ]
 
 

@@ -250,7 +250,7 @@ def test_what_cannot_be_used_is_counted(tree, tmp_path):
         'projection_DM11.loc is empty',
         'ElementSpacing is missing',
         '3 dimensions, not the 2',
-        "out of the header's folder",
+        "outside the header's folder",
         '4 bytes, not the 180000 of a c-view',
         'a volume of tomosynthesis',
         '2 dimensions, not the 3',

@@ -153,7 +153,7 @@ def test_what_is_left_out_is_logged_once(root, capsys):
     out = capsys.readouterr()
     text = out.out + out.err
     assert text.count('3 gold and 0 detected') == 1
-    assert '1 malignant, 1 not malignant, 1 by BI-RADS alone' in text
+    assert '1 malignant, 1 not malignant, 1 by BI-RADS only' in text
     assert '1 without any label left out' in text
 
 

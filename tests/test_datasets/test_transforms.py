@@ -160,7 +160,7 @@ def test_predictions_come_back_through_the_canonical_frame(sample):
 def test_size_of_another_file_is_refused(sample):
     results = dict(sample[0], width=WIDTH, height=HEIGHT)
     run(results, LoadMammogram())
-    with pytest.raises(AnnotationError, match='is 160 x 240 .* says 161 x 240'):
+    with pytest.raises(AnnotationError, match='is 160 x 240 .* states 161 x 240'):
         run(dict(results, width=WIDTH + 1), LoadMammogram())
 
 

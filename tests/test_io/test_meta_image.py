@@ -185,7 +185,7 @@ def test_an_unusable_spacing_is_unknown_and_told(path, levels, spacing):
         (dict(ElementDataFile=''), 'expected LOCAL, or the name'),
         (dict(ElementDataFile='LIST'), 'expected LOCAL'),
         (dict(ElementDataFile='slice%03d.raw 1 9 1'), 'expected LOCAL'),
-        (dict(ElementDataFile='absent.raw'), 'data file .* is not there'),
+        (dict(ElementDataFile='absent.raw'), 'data file .* is missing'),
     ],
 )
 def test_what_is_refused(path, levels, fields, message):
@@ -219,9 +219,9 @@ def test_pixels_outside_of_the_folder_are_not_read(tmp_path, levels, name):
         levels,
         ElementDataFile=name.format(absolute=tmp_path / 'exam/projection.raw'),
     )
-    with pytest.raises(MammogramError, match="out of the header's folder"):
+    with pytest.raises(MammogramError, match="outside the header's folder"):
         read_mammogram(path)
-    with pytest.raises(MammogramError, match="out of the header's folder"):
+    with pytest.raises(MammogramError, match="outside the header's folder"):
         read_header(path)
 
 

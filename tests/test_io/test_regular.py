@@ -78,7 +78,7 @@ def test_data_of_a_header_that_are_a_fifo(tmp_path):
     )
     os.mkfifo(tmp_path / 'x.raw')
     with pytest.raises(
-        MammogramError, match='x.mhd: its data file .* is not there, or no file'
+        MammogramError, match='x.mhd: its data file .* is missing or not a file'
     ):
         read_mammogram(tmp_path / 'x.mhd')
 

@@ -385,7 +385,11 @@ def test_update_docs_without_the_page_is_refused_at_once(setup, tmp_path, capsys
     [
         ('seeds = (1, 2)', '', 'no seeds; an ablation has work_dir, phantom, seeds'),
         ("config='two.py', needs=['one']", "needs=['one']", 'rows.two: neither config'),
-        ("needs=['one']", "needs=['won']", 'rows.two.needs: no row won; there are one'),
+        (
+            "needs=['one']",
+            "needs=['won']",
+            'rows.two.needs: no row won; available rows: one',
+        ),
         ("config='two.py'", "config='to.py'", 'rows.two.config: to.py: no such file'),
     ],
 )

@@ -23,7 +23,7 @@ def test_parts(part, tmp_path, run_tool):
     assert not any('failed' in found for _, found in rows)
     if part == 'exams':
         told = dict(map(tuple, rows))
-        assert told['exam, fp32, shared beside naive'] == '0.0e+00'
+        assert told['exam, fp32, shared against naive'] == '0.0e+00'
         assert (
             told['exam, fp32, registered features'].split()[-1]
             < told['exam, fp32, tri-view, shared'].split()[-1]

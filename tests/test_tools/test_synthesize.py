@@ -308,7 +308,7 @@ def test_real_annotations_are_not_written_over(make, root, capsys):
     before = (root / 'annotations/train.json').read_bytes()
     with pytest.raises(SystemExit) as stop:
         make(root, '--count', '2')
-    assert stop.value.code == 2 and 'another folder' in capsys.readouterr().err
+    assert stop.value.code == 2 and 'another --out' in capsys.readouterr().err
     assert (root / 'annotations/train.json').read_bytes() == before
 
 

@@ -56,10 +56,10 @@ class _Parts:
 
     def _check(self, path: Path, info: dict | None, index: ExamIndex) -> None:
         if info is None:
-            raise ConfigError(f'{path}: no line says what the run is; is it damaged?')
+            raise ConfigError(f'{path}: no line identifies the run; is it damaged?')
         if info.get('index') != index.digest:
             raise ConfigError(
-                f'{path}: made from another index than {index.path}; give that one'
+                f'{path}: made from another index than {index.path}; use that one'
             )
         info = {name: value for name, value in info.items() if name != 'part'}
         if self.info and info != self.info:

@@ -135,9 +135,9 @@ def _in_order(
         except ray.exceptions.RayActorError:
             raise ConfigError(
                 f'--launcher ray: a process died {1 + _TRIES} times at exams '
-                f'{number * _TASK + 1} to {number * _TASK + len(tasks[number])} of '
-                'those that were left. Is there memory enough? What is done is kept, '
-                'and the same command goes on'
+                f'{number * _TASK + 1} to {number * _TASK + len(tasks[number])} '
+                'of those that were left. Is there enough memory? Finished exams '
+                'are kept; run the same command to resume'
             ) from None
         free.append(actor)
         pace.seconds += seconds / len(pool)

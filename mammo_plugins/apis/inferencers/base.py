@@ -78,8 +78,9 @@ def inferencer_type(config: Config) -> type['ExamInferencer']:
 def _test_set(config: Config) -> ConfigDict:
     if config.get('test_dataloader') is None:
         raise ConfigError(
-            f'{config.filename}: no test_dataloader, whose dataset says what is '
-            'predicted of an exam; a generator makes images, by mammo blend'
+            f'{config.filename}: no test_dataloader, whose dataset defines what '
+            'is predicted for an exam; a generator creates images with mammo '
+            'blend'
         )
     return config.test_dataloader.dataset
 

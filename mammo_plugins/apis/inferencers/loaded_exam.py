@@ -184,8 +184,7 @@ class LoadedExam:
         warnings = [str(ReadingWarning(*warning)) for warning in frame.warnings]
         if screening_rank(view.kind):
             warnings.append(
-                f'{view.kind} image: there is no full-field image of this '
-                'view that can be used'
+                f'{view.kind} image: no full-field image of this view can be used'
             )
         warnings += frame.remarks(view.laterality)
         if not frame.found:
@@ -195,7 +194,7 @@ class LoadedExam:
             )
         if view.burned_in:
             warnings.append(
-                'the header says that text is burned into the pixels, possibly '
+                'the header states that text is burned into the pixels, possibly '
                 'about the patient: check before you share'
             )
         return dict(

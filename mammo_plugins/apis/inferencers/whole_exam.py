@@ -48,8 +48,8 @@ class WholeExamInferencer(ExamInferencer):
         if not packed or not packed[-1].get('views'):
             raise ConfigError(
                 f'{self.config.filename}: test_dataloader.dataset.pipeline: no '
-                'PackExamInputs with views, not inside of another step, which says '
-                'what the model needs of an exam; expected it as the last step'
+                'PackExamInputs with views, outside of another step, to define '
+                'which views the model needs; expected it as the last step'
             )
         return packed[-1]['views']
 

@@ -196,9 +196,10 @@ class LoadMammogram(BaseTransform):
         actual = frame.source_width, frame.source_height
         if None not in stated and stated != actual:
             raise AnnotationError(
-                f'{one_line(results["img_path"])}: the file is {actual[0]} x {actual[1]} '
-                f'pixels (w x h), the annotation file says {stated[0]} x '
-                f'{stated[1]}; boxes must be in the pixels of the file'
+                f'{one_line(results["img_path"])}: the file is {actual[0]} x '
+                f'{actual[1]} pixels (w x h), the annotation file states '
+                f'{stated[0]} x {stated[1]}; boxes must be in the pixels of the '
+                'file'
             )
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape

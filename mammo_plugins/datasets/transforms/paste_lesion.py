@@ -284,8 +284,8 @@ class CropToLesion(BaseTransform):
         region = rows.stop - rows.start, columns.stop - columns.start
         if any(np.greater(region, self.size)):
             raise AnnotationError(
-                f'CropToLesion.size: {self.size}; a pasted lesion '
-                f'takes {region} pixels; give it a larger one'
+                f'CropToLesion.size: {self.size}; a pasted lesion needs {region} '
+                'pixels; set a larger one'
             )
         return self._around(
             view['img'].shape,

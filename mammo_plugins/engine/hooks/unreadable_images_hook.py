@@ -141,8 +141,8 @@ class UnreadableImagesHook(Hook):
                 runner.logger.log(
                     WARNING,
                     f'{count} of {len(dataset)} samples of {dataset.ann_file} '
-                    'cannot be read and were left out of training; they are named '
-                    'above, and mammo verify lists all',
+                    'cannot be read and were left out of training; they are '
+                    'named above; mammo verify lists all',
                 )
 
     @staticmethod

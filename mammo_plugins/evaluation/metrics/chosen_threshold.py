@@ -51,9 +51,9 @@ class ChosenThreshold(NamedTuple):
             ) from None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise JsonError(
-                f'{_FIELD}: {path}: best_macro_f1_threshold is {value}; '
-                'expected a number, of a part with both classes and scores '
-                'that tell them apart'
+                f'{_FIELD}: {path}: best_macro_f1_threshold is {value}; expected '
+                'a number, from a part with both classes and scores that '
+                'separate them'
             )
         if part is not None and not (
             isinstance(part, list) and all(isinstance(name, str) for name in part)

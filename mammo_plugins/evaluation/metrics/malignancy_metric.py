@@ -59,10 +59,10 @@ class MalignancyMetric(ROCMetric):
             'all' if self.max_detections is None else (f'at most {self.max_detections}')
         )
         return (
-            f'Counted are {most} detections an image of score >= '
-            f'{self.min_score:g}; one has the label of the lesion with which '
-            f'its IoU is >= {self.iou_thr:g}, others are not malignant; '
-            'missed lesions do not count.'
+            f'At most {most} detections per image count, with a score >= '
+            f'{self.min_score:g}; one has the label of the lesion with which its '
+            f'IoU is >= {self.iou_thr:g}, others are not malignant; missed '
+            'lesions do not count.'
         )
 
     def _take(self, sample: dict) -> list[Labelled]:

@@ -24,8 +24,8 @@ def need_highdicom() -> None:
         importlib.import_module('highdicom')
     except ImportError as error:
         raise ExportError(
-            'DICOM objects are made by highdicom, which cannot be imported '
-            f"({error}); run: pip install 'mammo_plugins[dicom]'"
+            f'DICOM objects need highdicom, which cannot be imported ({error}); '
+            "run: pip install 'mammo_plugins[dicom]'"
         ) from None
 
 
@@ -131,10 +131,10 @@ class DicomExport:
 
     def _remark(self, exam: dict[str, Any]) -> str:
         if not any('detections' in view for view in exam['views']):
-            return 'Made by software, read by nobody.'
+            return 'Created by software, not reviewed by a reader.'
         return (
-            'Made by software, read by nobody. Findings have a certainty of at least '
-            f'{100 * self.score_thr:g}%.'
+            'Created by software, not reviewed by a reader. Findings have a '
+            f'certainty of at least {100 * self.score_thr:g}%.'
         )
 
     def _sources(self, exam: dict[str, Any]) -> dict[str, Any]:

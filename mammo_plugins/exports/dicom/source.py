@@ -104,8 +104,8 @@ def read_source(
     facts = read_header(path)
     if facts.header['format'] != 'DICOM':
         raise ExportError(
-            'it is a picture: there is no DICOM instance to refer to, so DICOM objects '
-            'are of DICOM images alone'
+            'it is a picture: there is no DICOM instance to refer to, so DICOM '
+            'objects are only written for DICOM images'
         )
     warnings = ReadingWarnings()
     with guarded(path):

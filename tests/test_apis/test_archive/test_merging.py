@@ -55,7 +55,7 @@ def test_parts_of_other_runs_are_refused(parts, inferencer, archive, index, tmp_
     with pytest.raises(ConfigError, match='of another run than'):
         merge_parts([*parts, tmp_path / 'b'], index, tmp_path / 'all')
     (tmp_path / 'b/predictions.jsonl').write_text('{"cut')
-    with pytest.raises(ConfigError, match='no line says what the run is'):
+    with pytest.raises(ConfigError, match='no line identifies the run'):
         merge_parts([tmp_path / 'b'], index, tmp_path / 'all')
     (archive / 'more.txt').write_text('')
     index_exams(archive, index)

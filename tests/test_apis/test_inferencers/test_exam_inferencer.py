@@ -375,7 +375,7 @@ def test_what_is_called_used_was_used(inferencer, phantom_root, tmp_path):
     result = inferencer(root, tmp_path / 'out')
     (view,) = result['exams'][0]['views']
     assert (view['file'], view['image_kind']) == ('b.dcm', 'synthetic 2-D')
-    assert 'there is no full-field image of this view' in view['warnings'][0]
+    assert 'no full-field image of this view' in view['warnings'][0]
     reasons = {entry['file']: entry['reason'] for entry in result['skipped']}
     assert 'truncated' in reasons['a.dcm']
     assert reasons['c.dcm'] == 'another LCC of the same exam (raw); b.dcm is used'
