@@ -37,7 +37,7 @@ def _probabilities(
 ) -> tuple[np.ndarray, np.ndarray]:
     positive, scores = checked_scores(labels, scores)
     if not are_probabilities(scores):
-        raise ValueError('a score is not in [0, 1]; calibration takes probabilities')
+        raise ValueError('a score is not in [0, 1]; calibration needs probabilities')
     return positive, scores
 
 
@@ -179,7 +179,7 @@ def _refuse_one_class(positive: np.ndarray) -> None:
     if positive.all() or not positive.any():
         raise ValueError(
             f'{int(positive.sum())} positive and {int((~positive).sum())} negative '
-            'samples; a calibration takes both'
+            'samples; calibration needs both'
         )
 
 
