@@ -143,10 +143,10 @@ def test_optional_packages_are_listed_with_their_purpose(fake_dist, monkeypatch)
         found = list(map(packages.optional_check, packages.OPTIONAL))
     assert {row.status for row in found} == {'optional'}
     text = summary.table(found)
-    assert 'Notes:' not in text and text.endswith('All that is required is there.')
+    assert 'Notes:' not in text and text.endswith('All requirements are met.')
     assert (
         '- highdicom: not installed; only for mammo export --dicom\n'
-        '  Cure: pip install "mammo_plugins[dicom]"'
+        '  Fix: pip install "mammo_plugins[dicom]"'
     ) in text.partition('Optional:')[2]
     fake_dist('our-extra', '1.2')
     package = packages.OptionalPackage('extra', 'our-extra', 'more', 'a purpose')
