@@ -188,11 +188,13 @@ def _split(args: argparse.Namespace, converter: 'Converter') -> 'Split':
 def _found(summary: Path) -> str:
     """Return a description of the files that an earlier conversion has left."""
     from mammo_plugins.io import JsonError, read_json
+    from mammo_plugins.printable import number_of
 
     try:
         made = read_json(summary)
         views = sum(part['views'] for part in made['parts'].values())
-        return f'{len(made["parts"])} parts of {made["dataset"]}, {views} views'
+        parts = number_of(len(made['parts']), 'part')
+        return f'{parts} of {made["dataset"]}, {number_of(views, "view")}'
     except (OSError, JsonError, TypeError, KeyError, AttributeError):
         return 'parts of an earlier conversion, whose summary.json is damaged'
 

@@ -10,27 +10,29 @@ def tell_damaged(predictions) -> None:
     Args:
         predictions (PredictionFile): The file that was read.
     """
+    from mammo_plugins.printable import number_of
+
     if predictions.damaged:
         print(
-            f'{predictions.path}: {predictions.damaged} lines cut short, damaged or of '
-            'another run are left out'
+            f'{predictions.path}: {number_of(predictions.damaged, "line")} cut short, '
+            'damaged or of another run left out'
         )
 
 
-def tell_left_out(entries: Sequence[tuple[str, str]], what: str) -> None:
+def tell_left_out(entries: Sequence[tuple[str, str]], noun: str) -> None:
     """Report what was left out, by reason.
 
     Args:
         entries (list[tuple[str, str]]): Files and reasons.
-        what (str): Description of the entries.
+        noun (str): Noun for one of the entries.
     """
-    from mammo_plugins.printable import one_line
+    from mammo_plugins.printable import number_of, one_line
 
     by_reason = defaultdict(list)
     for file, reason in entries:
         by_reason[reason].append(file)
     if by_reason:
-        print(f'{len(entries)} {what} left out:')
+        print(f'{number_of(len(entries), noun)} left out:')
     for reason, files in by_reason.items():
         print(f'  {_first(files)}: {one_line(reason)}')
 

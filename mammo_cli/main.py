@@ -54,7 +54,10 @@ GROUPS = {
     'this machine': ('doctor', 'wheelhouse', 'demo'),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
-EXAMPLE = 'mammo train mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+EXAMPLE = (
+    'mammo phantom --exams 100 --size 256 128 --out data/phantom',
+    'mammo train mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
+)
 
 
 def module_of(name: str) -> ModuleType:
@@ -101,12 +104,18 @@ def find(words: Sequence[str]) -> tuple[Command, str, list[str]]:
         return module.COMMAND, name, rest
     inner, *rest = rest or ['']
     if inner not in module.COMMANDS:
-        _no_command(f'mammo {name}', inner, module.COMMANDS, module.overview)
+        _no_command(
+            f'mammo {name}', inner, module.COMMANDS, module.overview, module.KIND
+        )
     return module.COMMANDS[inner], f'{name} {inner}', rest
 
 
 def _no_command(
-    typed: str, word: str, known: Iterable[str], overview: Callable[[], str]
+    typed: str,
+    word: str,
+    known: Iterable[str],
+    overview: Callable[[], str],
+    kind: str = 'command',
 ) -> NoReturn:
     """Print help, or the error for a word that is not a command."""
     if word in ('-h', '--help'):
@@ -122,13 +131,14 @@ def _no_command(
     said = (
         f'did you mean {" or ".join(near)}?'
         if near
-        else f'{typed} --help lists the commands'
+        else f'{typed} --help lists the {kind}s'
     )
-    refuse(f'{typed} {word}: no such command; {said}')
+    refuse(f'{typed} {word}: no such {kind}; {said}')
 
 
 def _overview() -> str:
     width = max(map(len, NAMES))
+    example = ''.join(f'\n  {line}' for line in EXAMPLE)
     groups = ''.join(
         f'\n{title}:\n'
         + ''.join(
@@ -139,7 +149,7 @@ def _overview() -> str:
     return (
         f'usage: mammo COMMAND [arguments]\n       mammo --version\n{groups}\n'
         'mammo COMMAND --help lists the arguments. Research use only; not for '
-        f'diagnosis.\n\nexample:\n  {EXAMPLE}'
+        f'diagnosis.\n\nexample:{example}'
     )
 
 

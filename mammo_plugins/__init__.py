@@ -12,13 +12,13 @@ from mammo_plugins.compat import (
     guard_optional_packages,
     install_mmcv_ops,
     serve_config_names,
-    silence_onedl_notice,
+    silence_import_notices,
 )
 
 guard_optional_packages()  # must come before anything that imports mmengine
 install_mmcv_ops()  # must come before anything that imports mmcv.ops
 serve_config_names()
-silence_onedl_notice()  # must come before mmdet and mmpretrain
+silence_import_notices()  # must come before mmdet and mmpretrain
 
 from mammo_plugins import registry  # noqa: E402
 from mammo_plugins.version import __version__  # noqa: E402

@@ -47,6 +47,16 @@ def one_line(text: Any) -> str:
     return _IN_A_LINE.sub(_escape, str(text))
 
 
+def number_of(count: int, noun: str) -> str:
+    """Return a count and its noun, such as '1 exam' or '2 exams'.
+
+    Args:
+        count (int): The count.
+        noun (str): Noun for one; its plural ends with s.
+    """
+    return f'{count} {noun}' if count == 1 else f'{count} {noun}s'
+
+
 def markdown(text: Any) -> str:
     """Escape a text for one line of Markdown, including table cells."""
     return one_line(_MARKS.sub(r'\\\1', str(text))).translate(_TAGS)

@@ -5,11 +5,28 @@ Only Python's standard library is needed, so that a misspelt name is reported at
 
 import difflib
 import re
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
 PREFIX = 'mammo_plugins::'
 PACKAGE = Path(__file__).resolve().parent
+PHANTOMS = {
+    'phantom': '--exams 100 --size 256 128',
+    'phantom_breasts': '--exams 800 --size 256 128 --density A B --prevalence 0.3 '
+    '--split 0.6 0 0.4',
+    'phantom_pairs': '--exams 450 --size 256 128 --density A --prevalence 0.6 '
+    '--split 0.667 0 0.333',
+    'phantom_bank': '--exams 60 --size 256 128 --density A --prevalence 1 '
+    '--split 1 0 0 --seed 1000',
+    'phantom_cem': '--exams 900 --size 128 64 --density A --prevalence 1 '
+    '--lesion-diameter 16 25 --cem',
+    'phantom_ffdm': '--exams 900 --size 128 64 --density A --prevalence 1 '
+    '--lesion-diameter 16 25',
+    'phantom_masses': '--exams 240 --size 256 128 --prevalence 0.4 --split 0.4 0 0.6',
+}
+"""Arguments of ``mammo phantom`` for each phantom that shipped configs read, by name of
+its folder below ``data``."""
 
 
 class ShippedConfig(NamedTuple):
@@ -73,21 +90,29 @@ def no_such_config(path: str) -> str | None:
         # compare names without the prefix, which all of them share
         known = {each.name: f'{PREFIX}{each.name}' for each in shipped_configs()}
         near = _near(path[len(PREFIX) :], known)
-        return (
-            f'{path}: no such config{near}'
-            if near
-            else f'{path}: no such config; mammo config lists what there is'
-        )
-    known = {
-        str(each): str(each)
-        for each in Path('configs').rglob('*.py')
-        if '_base_' not in each.parts
-    }
-    if not known:  # outside the repository
+    else:
         known = {
+            str(each): str(each)
+            for each in Path('configs').rglob('*.py')
+            if '_base_' not in each.parts
+        } or {  # outside the repository
             f'configs/{each.name}': f'{PREFIX}{each.name}' for each in shipped_configs()
         }
-    return f'{path}: no such config{_near(path, known)}'
+        near = _near(path, known)
+    return f'{path}: no such config{near or "; mammo config lists the shipped ones"}'
+
+
+def maker_of(path: str | Path) -> str:
+    """Return what makes a missing annotation file, to follow 'make it with'.
+
+    Args:
+        path (str | Path): The file.
+    """
+    for folder in Path(path).parents:
+        if folder.name in PHANTOMS:
+            out = shlex.quote(str(folder))
+            return f'mammo phantom {PHANTOMS[folder.name]} --out {out}'
+    return 'mammo convert or as docs/how_to/own_data.md describes'
 
 
 def may_be_a_row(path: str) -> bool:

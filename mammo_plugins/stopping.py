@@ -37,6 +37,7 @@ class _Stop:
         self.owner: int | None = None  # process that set the handlers
         self.number: int | None = None  # signal that was received
         self.children: set[subprocess.Popen] = set()
+        self.quiet = False  # whether another process writes that it is stopping
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
@@ -47,7 +48,8 @@ class _Stop:
         self.number = number
         # PyTorch's handler raises if a data loader's worker has ended, which may be so
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        os.write(2, b'\nstopping; once more to stop at once\n')
+        if not self.quiet:
+            os.write(2, b'\nstopping; once more to stop at once\n')
         for child in list(self.children):
             child.send_signal(signal.SIGTERM)
         signal.signal(signal.SIGALRM, self.raise_again)
@@ -89,6 +91,7 @@ def ended_at_once() -> Iterator[None]:
     _set_handlers(_end_at_once)
     parent = os.environ.pop(PARENT, None)  # not for processes that it starts itself
     if parent:
+        _stop.quiet = os.environ.get('RANK') != '0'  # torchrun itself writes nothing
         _end_with_parent(int(parent))
     try:
         yield
@@ -219,7 +222,8 @@ def run_child(words: Sequence[str], **options: Any) -> int:
         status = child.wait()
     except BaseException:
         stop_arrived()
-        if child.poll() is None:
+        # a second signal would end it at once, without its clean-up
+        if child.poll() is None and _stop.number is None:
             child.send_signal(signal.SIGTERM)
         child.wait()
         raise

@@ -1,6 +1,7 @@
 """Each phantom data set has one folder and one set of parameters, wherever it is named."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from documented_commands import PAGES, ROOT, as_mammo, commands, shell_lines
 
 from mammo_cli.commands import phantom as command
 from mammo_cli.main import NAMES, find, module_of
+from mammo_plugins.shipped import PHANTOMS, maker_of
+from mammo_plugins.structures import load_coco_exam
 
 
 def parameters(words):
@@ -51,6 +54,19 @@ def test_parameters_agree(documented):
             made.setdefault(out, []).append(wanted)
             assert wanted == made[out][0], (where, out)
     assert known == {out: made[out][0] for out in known}
+
+
+def test_a_missing_phantom_is_made_by_the_command_of_its_error():
+    """Also elsewhere; that of another folder names no phantom."""
+    for folder, wanted in table().items():
+        for root in (folder, f'/my disk/{folder}'):
+            words = shlex.split(maker_of(f'{root}/annotations/train.json'))
+            assert words[0] == 'mammo'
+            assert parameters(words[1:]) == (root, wanted)
+    assert set(PHANTOMS) == {Path(folder).name for folder in table()}
+    assert 'mammo phantom' not in maker_of('data/phantoms/annotations/train.json')
+    with pytest.raises(FileNotFoundError, match='size 256 128 --out none/phantom$'):
+        load_coco_exam('none/phantom/annotations/val.json')
 
 
 def test_what_is_named_is_made(documented):

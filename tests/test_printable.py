@@ -1,10 +1,14 @@
 """Text from files, printed and written: nothing in it acts."""
 
+import ast
 import csv
 import io
+import itertools
 import logging
+import re
 import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +16,36 @@ from mammo_plugins.printable import (
     csv_cell,
     figure_text,
     markdown,
+    number_of,
     one_line,
     printable,
     printable_output,
 )
+
+
+def test_a_count_and_its_noun():
+    said = [number_of(count, 'exam') for count in (0, 1, 2)]
+    assert said == ['0 exams', '1 exam', '2 exams']
+
+
+def test_commands_print_counts_by_it():
+    """None has '{count} exams' in a text, which reads '1 exams' of one."""
+    wrong = []
+    for path in (Path(__file__).parents[1] / 'mammo_cli').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.JoinedStr):
+                wrong += [
+                    f'{path.name}:{node.lineno}: {after.value}'
+                    for count, after in itertools.pairwise(node.values)
+                    if isinstance(count, ast.FormattedValue)
+                    and isinstance(after, ast.Constant)
+                    and re.match(
+                        ' (detection|error|exam|file|image|lesion|line|pair|part|'
+                        'patient|picture|sample|view|warning)s\\b',
+                        after.value,
+                    )
+                ]
+    assert not wrong
 
 
 def test_every_character_that_acts_is_escaped():

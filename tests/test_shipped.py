@@ -83,7 +83,8 @@ def test_near_names_are_told(path, near, monkeypatch):
 
 
 def test_nothing_near(monkeypatch, tmp_path):
-    assert 'mammo config lists' in shipped.no_such_config('mammo_plugins::qqqqqq')
+    for path in ('mammo_plugins::qqqqqq', 'qqqqqq'):
+        assert 'mammo config lists' in shipped.no_such_config(path)
     # away from the repository its names are told
     monkeypatch.chdir(tmp_path)
     said = shipped.no_such_config('configs/divf/no-fusion_r18_vindr.py')

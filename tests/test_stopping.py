@@ -223,6 +223,58 @@ with stoppable('bye'):
     assert not alive(pid)
 
 
+@pytest.mark.parametrize(
+    'rank, lines', [({}, 1), ({'RANK': '0'}, 2), ({'RANK': '1'}, 1)]
+)
+def test_only_the_outer_command_writes_that_it_stops(rank, lines):
+    """Of the processes of torchrun, which writes nothing, the first writes it."""
+    child = (
+        BEGIN
+        + """
+with stopping.ended_at_once():
+    pass
+with stoppable('child ended'):
+    print('ready', flush=True)
+    time.sleep(60)
+"""
+    )
+    status, err = stop(
+        f"""
+with stoppable('bye'):
+    run_child([sys.executable, '-c', {child!r}], env=dict(os.environ, **{rank}))
+""",
+        signal.SIGINT,
+    )
+    assert status == 130
+    assert err.count('stopping; once more') == lines
+    assert err.splitlines()[-2:] == ['child ended', 'bye']
+
+
+def test_a_child_gets_one_signal():
+    """A second one would end it at once, and leave its semaphores behind."""
+    process, _ = start("""
+class Child:
+    def __init__(self, *args, **options):
+        self.waited = False
+    def send_signal(self, number):
+        print('signal', int(number), file=sys.stderr)
+    def poll(self):
+        return None
+    def wait(self):
+        if not self.waited:
+            self.waited = True
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+subprocess.Popen = Child
+print('ready', flush=True)
+with stoppable('bye'):
+    run_child(['any'])
+""")
+    err = process.communicate(timeout=5)[1]
+    assert err.count(f'signal {signal.SIGTERM:d}') == err.count('signal') == 1
+    assert process.returncode == 130
+
+
 def test_no_child_begins_after_a_stop():
     status, err = stop(
         """

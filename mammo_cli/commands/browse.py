@@ -54,12 +54,13 @@ def run(args: argparse.Namespace) -> None:
     """Write the pictures."""
     from mammo_plugins.apis.browsing import browse, data_set_of
     from mammo_plugins.apis.config_loading import load_config
+    from mammo_plugins.printable import number_of
 
     with user_errors(args):
         cfg = load_config(args.config, args.cfg_options)
         dataset = data_set_of(cfg, args.phase, args.stage)
         written = browse(dataset, args.show_number, args.out)
-        print(f'{written} pictures: {args.out}')
+        print(f'{number_of(written, "picture")}: {args.out}')
 
 
 COMMAND = Command(

@@ -95,6 +95,7 @@ def report(facts: dict, path: str) -> None:
         path (str): The file.
     """
     from mammo_plugins.evaluation.functional import format_point
+    from mammo_plugins.printable import number_of
 
     for name, each in facts['scores'].items():
         (brier, brier_after), (ece, ece_after) = each['brier'], each['ece']
@@ -107,7 +108,8 @@ def report(facts: dict, path: str) -> None:
     print(
         f'an exam is recalled if its highest {point["score"]} is >= '
         f'{point["threshold"]:g}: {format_point(point)}'
-        + f' (95% CI), {point["positives"]} of {point["samples"]} exams positive'
+        + f' (95% CI), {point["positives"]} of '
+        + f'{number_of(point["samples"], "exam")} positive'
     )
     warnings = {
         each['warning']

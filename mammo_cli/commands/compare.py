@@ -65,13 +65,14 @@ def report(found: dict, files: list[str]) -> None:
         files (list[str]): A and B.
     """
     from mammo_plugins.evaluation.functional import format_figure
+    from mammo_plugins.printable import number_of
 
     for name, file in zip('AB', files):
         print(f'{name}: {file}')
     if 'samples' in found:
         print(
-            f'{found["samples"]} samples, {found["positives"]} positive, of '
-            f'{found["patients"]} patients, the same in both'
+            f'{number_of(found["samples"], "sample")}, {found["positives"]} positive, '
+            f'of {number_of(found["patients"], "patient")}, the same in both'
         )
     for row in found['figures']:
         if row['difference'] is None:

@@ -90,6 +90,7 @@ DATA_SETS = {
         official_split=True,
     ),
 }
+KIND = 'data set'  # what the second word of the command names
 COMMANDS = {name: data_set.command() for name, data_set in DATA_SETS.items()}
 
 

@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.exports import PredictionFile, coco_results, write_csv
     from mammo_plugins.exports.dicom import need_highdicom
     from mammo_plugins.io import write_json
+    from mammo_plugins.printable import number_of
 
     out = Path(args.out)
     with user_errors(args):
@@ -84,8 +85,10 @@ def run(args: argparse.Namespace) -> None:
         if args.coco:
             results, left_out = coco_results(predictions, args.coco)
             write_json(out / 'coco_results.json', results)
-            print(f'{out / "coco_results.json"}: {len(results)} detections')
-            tell_left_out(left_out, 'views')
+            print(
+                f'{out / "coco_results.json"}: {number_of(len(results), "detection")}'
+            )
+            tell_left_out(left_out, 'view')
         if args.dicom:
             _write_dicom(predictions, args, out)
 
@@ -104,7 +107,7 @@ def _write_dicom(predictions, args: argparse.Namespace, out: Path) -> None:
         export(exam)
     objects = ', '.join(f'{count} {kind}' for kind, count in export.written.items())
     print(f'{out}: DICOM objects: {objects or "none"}')
-    tell_left_out(export.skipped, 'files or findings')
+    tell_left_out(export.skipped, 'item')
     if not export.written:
         raise SystemExit('error: no exam has a DICOM image; the reasons are above')
 

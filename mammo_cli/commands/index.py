@@ -58,16 +58,21 @@ def run(args: argparse.Namespace) -> None:
     """Read headers, write the index, and report."""
     from mammo_plugins.structures.exam_indexing import index_exams
 
-    one_line = light('printable').one_line
+    text = light('printable')
+    one_line, number_of = text.one_line, text.number_of
     modality = args.modality[0] if len(args.modality) == 1 else args.modality
     with user_errors(args):
         counts = index_exams(args.path, args.out, modality, args.group_by, args.workers)
-    print(f'{counts["exams"]} exams, {counts["views"]} views: {one_line(args.out)}')
+    print(
+        f'{number_of(counts["exams"], "exam")}, {number_of(counts["views"], "view")}: '
+        f'{one_line(args.out)}'
+    )
     for note in counts['notes']:
         print(f'note: {one_line(note)}')
     if counts['left_out']:
         print(
-            f'{sum(counts["left_out"].values())} of {counts["files"]} files left out:'
+            f'{sum(counts["left_out"].values())} of '
+            f'{number_of(counts["files"], "file")} left out:'
         )
     for reason, count in counts['left_out'].items():
         print(f'  {count}: {one_line(reason)}')

@@ -263,7 +263,7 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
     Returns:
         tuple: Exams, and files that were skipped.
     """
-    from mammo_plugins.printable import one_line
+    from mammo_plugins.printable import number_of, one_line
 
     exams = views = outside = outside_views = 0
     warned, kinds, recalled = defaultdict(_Names), {}, _Recalled()
@@ -285,14 +285,15 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
         by_reason[entry['reason']].add(entry['file'])
     if exams:
         print(
-            f'{exams} exams, {views} views: {out}/predictions.json'
-            + (', and pictures' if pictures else '')
+            f'{number_of(exams, "exam")}, {number_of(views, "view")}: '
+            f'{out}/predictions.json' + (', and pictures' if pictures else '')
         )
     for line in recalled.lines():
         print(line)
     if outside:
         print(
-            f'{outside} detections outside the breast dropped, in {outside_views} views'
+            f'{number_of(outside, "detection")} outside the breast dropped, in '
+            f'{number_of(outside_views, "view")}'
         )
     for note in result['notes']:
         print(f'note: {one_line(note)}')
@@ -300,7 +301,7 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
         print(f'warning: {names}: {one_line(warning)}')
     skipped = sum(names.count for names in by_reason.values())
     if skipped:
-        print(f'{skipped} files skipped:')
+        print(f'{number_of(skipped, "file")} skipped:')
     for reason, names in by_reason.items():
         print(f'  {names}: {one_line(reason)}')
     return exams, skipped
@@ -331,15 +332,15 @@ class _Recalled:
             )
 
     def lines(self) -> list[str]:
-        from mammo_plugins.printable import one_line
+        from mammo_plugins.printable import number_of, one_line
 
         if not self.judged:
             return []
         listed = self.judged <= self.few
         names = '' if listed or not self.recalled.count else f' ({self.recalled})'
         return [
-            f'{self.recalled.count} of {self.judged} exams recalled: score >= '
-            f'{self.threshold:g}{names}',
+            f'{self.recalled.count} of {number_of(self.judged, "exam")} recalled: '
+            f'score >= {self.threshold:g}{names}',
             *(map(one_line, self.exams) if listed else ()),
         ]
 

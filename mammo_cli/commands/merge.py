@@ -27,22 +27,25 @@ def run(args: argparse.Namespace) -> None:
     """Join the parts, count, and report."""
     from mammo_plugins.apis.archive import merge_parts
 
-    one_line = light('printable').one_line
+    text = light('printable')
+    one_line, number_of = text.one_line, text.number_of
     with user_errors(args):
         merged = merge_parts(args.part, args.index, args.out, args.lines)
     name = 'predictions.jsonl' if args.lines else 'predictions.json'
-    print(f'{merged.exams} exams: {one_line(args.out)}/{name}')
+    print(f'{number_of(merged.exams, "exam")}: {one_line(args.out)}/{name}')
     print(
-        f'{merged.duplicates} duplicates, {merged.differing} of which differ: those of '
-        'the first PART are taken'
+        f'{number_of(merged.duplicates, "duplicate")}, {merged.differing} of which '
+        'differ: those of the first PART are used'
     )
     if merged.damaged:
-        print(f'{merged.damaged} lines cut short, damaged or of another run')
+        print(
+            f'{number_of(merged.damaged, "line")} cut short, damaged or of another run'
+        )
     if merged.figures:
-        print(f'{merged.figures} pictures are named and not there')
+        print(f'{number_of(merged.figures, "picture")} named, but missing')
     more = f' and {len(merged.missing) - 3} more' if len(merged.missing) > 3 else ''
     print(
-        f'{len(merged.missing)} exams missing'
+        f'{number_of(len(merged.missing), "exam")} missing'
         + (f': {", ".join(merged.missing[:3])}{more}' if merged.missing else '')
     )
 

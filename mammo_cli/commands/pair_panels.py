@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.apis.config_loading import ConfigError, load_config
     from mammo_plugins.apis.trained_model import TrainedModel
     from mammo_plugins.datasets import LoadMammogram
+    from mammo_plugins.printable import number_of
     from mammo_plugins.registry import DATASETS
     from mammo_plugins.visualization import draw_pairs, pair_panels
 
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
                 )
             )
         draw_pairs(rows, args.out)
-    print(f'{len(rows)} pairs: {args.out}')
+    print(f'{number_of(len(rows), "pair")}: {args.out}')
 
 
 COMMAND = Command(

@@ -151,6 +151,7 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.phantom import PhantomFolderError, write_phantom_dataset
     from mammo_plugins.phantom.dataset import SPLITS, split_numbers
     from mammo_plugins.phantom.preview import write_preview
+    from mammo_plugins.printable import number_of
     from mammo_plugins.stopping import stoppable
     from mammo_plugins.structures import empty_parts
 
@@ -168,7 +169,7 @@ def run(args: argparse.Namespace) -> None:
     except (PhantomFolderError, OSError) as error:
         args.parser.error(file_error(error) or str(error))
     print(
-        f'{args.out}: {config.exams} exams '
+        f'{args.out}: {number_of(config.exams, "exam")} '
         f'{"written" if made else "are there already; nothing to do"}'
     )
     if args.preview:

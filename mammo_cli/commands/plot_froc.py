@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
+from mammo_cli.light import light
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -36,7 +37,10 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible values; name the runs."""
     if args.labels and len(args.labels) != len(args.files):
-        parser.error(f'--labels: got {len(args.labels)} for {len(args.files)} files')
+        parser.error(
+            f'--labels: got {len(args.labels)} for '
+            f'{light("printable").number_of(len(args.files), "file")}'
+        )
     args.labels = args.labels or default_labels(args.files)
     if len(set(args.labels)) != len(args.labels):
         parser.error('--labels: two runs have the same name; give each its own')

@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.exports import PredictionFile
     from mammo_plugins.exports.html import PageOptions, TestResults, write_page
+    from mammo_plugins.printable import number_of
 
     with user_errors(args):
         results = TestResults.read(args.test)
@@ -94,8 +95,8 @@ def run(args: argparse.Namespace) -> None:
         )
         shown, left_out = write_page(args.out, predictions, results, options)
         size = Path(args.out).stat().st_size / 1e6
-    print(f'{args.out}: {shown} exams, {size:.1f} MB')
-    tell_left_out([*left_out, *results.left_out], 'files')
+    print(f'{args.out}: {number_of(shown, "exam")}, {size:.1f} MB')
+    tell_left_out([*left_out, *results.left_out], 'file')
 
 
 COMMAND = Command(

@@ -184,7 +184,7 @@ def choose_point(
             f'{int(positive.sum())} positive and {int((~positive).sum())} negative '
             f'exams give no threshold for {rule}'
             + ('' if value is None else f' {value:g}')
-            + '; it takes both, and one that is called'
+            + '; expected both, and a threshold that recalls an exam'
         )
     return found
 
@@ -217,12 +217,16 @@ def calibrate(
         try:
             scores[name] = fit_score(summary, method)
         except ValueError as error:
-            raise ConfigError(f'{where}: {name}: {error}') from None
+            raise ConfigError(
+                f'{where}: {name}: {error}{_remedy(_columns(summary)[0])}'
+            ) from None
     primary = next(iter(found))
     try:
         point = choose_point(found[primary], rule, value)
     except ValueError as error:
-        raise ConfigError(f'{where}: {primary}: {error}') from None
+        raise ConfigError(
+            f'{where}: {primary}: {error}{_remedy(found[primary]["samples"]["label"])}'
+        ) from None
     return Calibration(
         dict(
             format=FORMAT,
@@ -235,6 +239,18 @@ def calibrate(
             scores=scores,
             operating_point=dict(score=primary, **point),
         )
+    )
+
+
+def _remedy(labels: Sequence[int | None]) -> str:
+    """Return what to do if the validation part lacks a class, '' if it has both."""
+    lacking = {0, 1} - set(labels)
+    if not lacking:
+        return ''
+    which = 'lesions that the model finds' if 1 in lacking else 'exams without lesions'
+    return (
+        '. Calibration uses the validation part: set val_dataloader.dataset.ann_file '
+        f'to a part that has {which}'
     )
 
 

@@ -24,6 +24,7 @@ from mammo_plugins.engine.data_configs import (
 from mammo_plugins.engine.loops.staged_train_loop import StagedTrainLoop, without_batch
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
 from mammo_plugins.registry import type_name
+from mammo_plugins.shipped import maker_of
 from mammo_plugins.structures import load_coco
 
 from .config_loading import ConfigError
@@ -94,10 +95,7 @@ def _cure_of_no_file(path: str) -> str:
             'patients is not written: convert with other --ratios, or set '
             'ann_file there to one of these'
         )
-    return (
-        'make it with mammo convert or as docs/how_to/own_data.md '
-        'says, or set data_root there'
-    )
+    return f'set data_root there, or make it with {maker_of(path)}'
 
 
 def _check_coco_classes(

@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mammo_plugins.io import file_error
-from mammo_plugins.shipped import config_path, may_be_a_row, no_such_config
+from mammo_plugins.shipped import PREFIX, config_path, may_be_a_row, no_such_config
 
 from .copied_settings import (
     RARE,
@@ -60,7 +60,9 @@ def load_config(path: str, cfg_options: dict | None = None) -> Config:
             error.filename = tempfile.gettempdir()
             raise
         raise ConfigError(
-            f'{path}: not a readable config ({type(error).__name__}: {error})'
+            isinstance(error, FileNotFoundError)
+            and _missing_base(path)
+            or f'{path}: not a readable config ({type(error).__name__}: {error})'
         ) from None
     _refuse_vain_settings(path, cfg)
     options = cfg_options or {}
@@ -80,6 +82,27 @@ def load_config(path: str, cfg_options: dict | None = None) -> Config:
     ):
         _refuse(path, cfg, wrong(cfg), options)
     return cfg
+
+
+def _missing_base(path: str) -> str:
+    """Return the error message for the first missing base of a config, else ''."""
+    for base in Config._get_base_files(path):
+        if base.startswith(PREFIX):
+            file, missing = config_path(base), no_such_config(base)
+        elif '::' in base:
+            try:
+                file, missing = Config._get_cfg_path(base, path)[0], None
+            except FileNotFoundError:
+                missing = f'{base}: no such config in {base.partition("::")[0]}'
+        else:
+            file = Path(path).parent / base
+            known = {each.name for each in file.parent.glob('*.py')}
+            near = nearest(file.name, known - {Path(path).name})
+            missing = None if file.is_file() else f'{base}: no such file{near}'
+        missing = f'{path}: _base_: {missing}' if missing else _missing_base(str(file))
+        if missing:
+            return missing
+    return ''
 
 
 def _as_row(path: Path) -> str:

@@ -17,6 +17,7 @@ from mammo_plugins.datasets.transforms import (
     whole_box,
 )
 from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.printable import number_of
 from mammo_plugins.structures import (
     AnnotationError,
     BankLesion,
@@ -91,7 +92,7 @@ def write_bank(
     LesionBank(info['dataset'], lesions, info.get('split'), generation_of(info)).write(
         out
     )
-    print(f'{len(lesions)} lesions of {info["dataset"]}: {out}')
+    print(f'{number_of(len(lesions), "lesion")} of {info["dataset"]}: {out}')
     if preview:
         draw(lesions, preview)
         print(f'preview: {preview}')

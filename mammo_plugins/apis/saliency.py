@@ -10,6 +10,7 @@ from tqdm import trange
 
 from mammo_plugins.io import file_sha256
 from mammo_plugins.models.utils import grad_cam
+from mammo_plugins.printable import number_of
 from mammo_plugins.structures.saliency import SaliencyMaps, view_name
 
 from .synthetic_exams import loaded_breasts
@@ -66,5 +67,5 @@ def training_saliency(
     )
     saliency = breast_saliency(trained, packed, CLASSES.index(class_name))
     saliency.write(file)
-    print(f'saliency of {len(saliency.maps)} views: {file}')
+    print(f'saliency of {number_of(len(saliency.maps), "view")}: {file}')
     return saliency

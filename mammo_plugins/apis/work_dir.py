@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import JsonError, read_json, write_json
-from mammo_plugins.printable import one_line
+from mammo_plugins.printable import number_of, one_line
 
 from .config_loading import ConfigError
 
@@ -25,10 +25,7 @@ def counted(names: Sequence[str], what: str) -> str:
         what (str): Noun for one item.
     """
     more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return (
-        f'{len(names)} {what}{"s" if len(names) > 1 else ""} '
-        f'({", ".join(sorted(names)[:3])}{more})'
-    )
+    return f'{number_of(len(names), what)} ({", ".join(sorted(names)[:3])}{more})'
 
 
 def begin_training(cfg: Config, resume: str | None) -> None:

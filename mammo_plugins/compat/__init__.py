@@ -8,7 +8,7 @@ from mammo_plugins.compat.mmcv_ops import (
     mmcv_ops_status,
 )
 from mammo_plugins.compat.optional_packages import guard_optional_packages, left_out
-from mammo_plugins.compat.quiet_imports import silence_onedl_notice
+from mammo_plugins.compat.quiet_imports import silence_import_notices
 
 __all__ = [
     'BUILD_COMMAND',
@@ -18,5 +18,5 @@ __all__ = [
     'left_out',
     'mmcv_ops_status',
     'serve_config_names',
-    'silence_onedl_notice',
+    'silence_import_notices',
 ]

@@ -211,9 +211,11 @@ OF_ENGINE = (
         {
             'mmengine.config:Config._is_lazy_import': Takes('filename'),
             'mmengine.config:Config._get_cfg_path': Takes('cfg_path, filename'),
+            'mmengine.config:Config._get_base_files': Takes('filename'),
         },
-        ('apis/copied_settings.py',),
-        'options without effect are found by reading the files that a config inherits',
+        ('apis/copied_settings.py', 'apis/config_loading.py'),
+        'options without effect, and missing bases, are found by reading the files that '
+        'a config inherits',
     ),
     Assumption(
         'configs of a package',

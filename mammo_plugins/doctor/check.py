@@ -13,9 +13,11 @@ class Check:
     Attributes:
         name: Subject of the check.
         found: Finding.
-        status: 'ok', 'note' (works with a limitation), 'problem' (required, but
-            missing) or 'not checked', if something else must be fixed first.
-        cure: What to do about a note or a problem; otherwise empty.
+        status: 'ok', 'note' (works with a limitation), 'optional' (missing, and only
+            some functions need it), 'problem' (required, but missing) or 'not checked',
+            if something else must be fixed first.
+        cure: What to do about a note, a problem or a missing optional package;
+            otherwise empty.
     """
 
     name: str

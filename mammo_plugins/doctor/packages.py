@@ -56,6 +56,33 @@ BOUNDS = supported()
 
 
 @dataclass(frozen=True)
+class OptionalPackage:
+    """A package of an extra, which only some functions need.
+
+    Attributes:
+        name: Import name.
+        dist: Distribution that provides it.
+        extra: Extra that installs it, a key of ``project.optional-dependencies``.
+        purpose: What it is for.
+    """
+
+    name: str
+    dist: str
+    extra: str
+    purpose: str
+
+
+OPTIONAL = (
+    OptionalPackage('highdicom', 'highdicom', 'dicom', 'mammo export --dicom'),
+    OptionalPackage('ray', 'ray', 'ray', 'mammo infer --launcher ray'),
+    OptionalPackage('submitit', 'submitit', 'slurm', 'mammo infer in Slurm jobs'),
+    OptionalPackage('tensorboard', 'tensorboard', 'logging', 'logs for TensorBoard'),
+    OptionalPackage('mlflow', 'mlflow-skinny', 'logging', 'logs for MLflow'),
+    OptionalPackage('wandb', 'wandb', 'logging', 'logs for Weights & Biases'),
+)
+
+
+@dataclass(frozen=True)
 class Package:
     """A required package.
 
@@ -212,6 +239,19 @@ def package_check(package: Package) -> Check:
             cure_of_import(package, error),
         )
     return Check(package.name, label)
+
+
+def optional_check(package: OptionalPackage) -> Check:
+    """Check whether an optional package is installed; it is not imported."""
+    found = installed([package.dist])
+    if found:
+        return Check(package.name, f'{found[package.dist]}, for {package.purpose}')
+    return Check(
+        package.name,
+        f'not installed; only for {package.purpose}',
+        'optional',
+        f'pip install "mammo_plugins[{package.extra}]"',
+    )
 
 
 def plugin_check() -> Check:

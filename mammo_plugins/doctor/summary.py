@@ -17,8 +17,10 @@ from .machine import gpu_check, system_checks
 from .packages import (
     LIBRARIES,
     OPENMMLAB,
+    OPTIONAL,
     TORCH,
     operators_check,
+    optional_check,
     package_check,
     plugin_check,
     upstream_checks,
@@ -38,6 +40,7 @@ def all_checks() -> list[Check]:
         operators_check(),
         *upstream_checks(),
         *map(package_check, LIBRARIES),
+        *map(optional_check, OPTIONAL),
         *decoder_checks(),
     ]
 
@@ -72,7 +75,11 @@ def table(checks: Sequence[Check]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ['| ' + ' | '.join(map(str.ljust, row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
-    for status, title in (('problem', 'Problems'), ('note', 'Notes')):
+    for status, title in (
+        ('problem', 'Problems'),
+        ('note', 'Notes'),
+        ('optional', 'Optional'),
+    ):
         of_status = [check for check in checks if check.status == status]
         if of_status:
             lines += ['', f'{title}:']

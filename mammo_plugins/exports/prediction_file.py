@@ -6,6 +6,7 @@ from typing import Any
 
 from mammo_plugins.io import JsonLines, read_json
 from mammo_plugins.printable import one_line
+from mammo_plugins.structures import LATERALITIES
 from mammo_plugins.structures.fields import is_number
 
 _FORMAT = 'mammo_plugins predictions'
@@ -176,7 +177,7 @@ def _or_null(sound: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 _VIEW: dict[str, Callable[[Any], bool]] = dict(
     file=_is_text,
-    laterality=lambda value: value in ('L', 'R'),
+    laterality=lambda value: value in LATERALITIES,
     view=_is_name,
     modality=lambda value: value is None or _is_name(value),
     width=_is_size,

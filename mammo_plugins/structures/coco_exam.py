@@ -6,6 +6,7 @@ from typing import Any
 
 from mammo_plugins.io import JsonError, read_json
 from mammo_plugins.printable import one_line
+from mammo_plugins.shipped import maker_of
 
 from .exam import (
     BIRADS,
@@ -279,8 +280,8 @@ def load_coco_exam(
 def _read(path: Path) -> Any:
     if not path.exists():
         raise FileNotFoundError(
-            f'{one_line(path)}: no such annotation file; make it with one of '
-            'mammo convert, or set ann_file/data_root in the config'
+            f'{one_line(path)}: no such annotation file; set ann_file or data_root in '
+            f'the config, or make it with {maker_of(path)}'
         )
     try:
         return read_json(path)

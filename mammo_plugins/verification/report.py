@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mammo_plugins.printable import one_line
+from mammo_plugins.printable import number_of, one_line
 from mammo_plugins.structures import (
     BIRADS,
     DENSITIES,
@@ -159,7 +159,8 @@ def format_report(report: dict) -> str:
         [
             *lines,
             '',
-            f'{report["errors"]} errors, {report["warnings"]} warnings; {seen}',
+            f'{number_of(report["errors"], "error")}, '
+            f'{number_of(report["warnings"], "warning")}; {seen}',
         ]
     )
 

@@ -4,8 +4,10 @@ import copy
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from scipy.special import expit, logit
 
+from mammo_plugins.apis import calibrating
 from mammo_plugins.apis.calibrating import choose_point, fit_score
 from mammo_plugins.apis.calibration import (
     Calibration,
@@ -13,6 +15,7 @@ from mammo_plugins.apis.calibration import (
     calibration_path,
     exam_score,
 )
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.io import JsonError, file_sha256
 
 STEPS = dict(scores=[0.2, 0.6], probabilities=[0.1, 0.5])
@@ -223,3 +226,34 @@ def test_point_of_exams():
         choose_point(dict(samples=dict(samples, exam=[None] * 6)), 'youden', None, 0)
     with pytest.raises(ValueError, match='give no threshold for recall_rate 0.1'):
         choose_point(dict(samples=samples), 'recall_rate', 0.1, 0)
+
+
+@pytest.mark.parametrize(
+    'label, exam_label, counts, part',
+    [
+        (0, 0, '0 positive and 400 negative samples', 'lesions that the model finds'),
+        (1, 1, '400 positive and 0 negative samples', 'exams without lesions'),
+        (None, 0, '0 positive and 200 negative exams', 'lesions that the model finds'),
+    ],
+)
+def test_a_part_of_one_class(label, exam_label, counts, part, monkeypatch):
+    """Of the samples that are calibrated, or of the exams that are recalled."""
+    found = summary()
+    if label is None:
+        found['detections'] = dict(found['samples'], image=list(range(400)))
+        found['samples'] = dict(found['samples'], label=[exam_label] * 400)
+    else:
+        found['samples']['label'] = [label] * 400
+    monkeypatch.setattr(
+        calibrating,
+        'predict_samples',
+        lambda *_: (dict(malignancy=found), ['val.json']),
+    )
+    with pytest.raises(ConfigError) as error:
+        calibrating.calibrate(Config(), [], None, None, 'temperature', 'youden', None)
+    said = str(error.value)
+    assert said.startswith(f'val.json: malignancy: {counts}')
+    assert said.endswith(
+        'uses the validation part: set val_dataloader.dataset.ann_file to a part that '
+        f'has {part}'
+    )

@@ -448,3 +448,31 @@ def test_other_formats(tmp_path, child):
     (tmp_path / 'a.json').write_text('{"data_root": "a", "work_dir": "b"}')
     load_config(str(tmp_path / 'a.json'))
     load_config(child("work_dir = 'c'", './a.json'))
+
+
+@pytest.mark.parametrize(
+    'base, said',
+    [
+        (
+            'mammo_plugins::divf/no-fusion_r18_vind.py',
+            'no such config; did you mean mammo_plugins::divf/no-fusion_r18_vindr.py',
+        ),
+        (
+            'mammo_plugins::qqqqqq',
+            'no such config; mammo config lists the shipped ones',
+        ),
+        ('./bace.py', 'no such file; did you mean base.py?'),
+        ('./elsewhere/qqqqqq.py', 'no such file'),
+        ('mmdet::faster_rcnn/none.py', 'no such config in mmdet'),
+    ],
+)
+def test_missing_bases(base, said, child, tmp_path):
+    """Also of a base's own base, whose file the error names."""
+    inner = child('', base, 'inner.py')
+    child('', name='base.py')
+    for path in (inner, child('', ['./base.py', './inner.py'])):
+        with pytest.raises(ConfigError) as error:
+            load_config(path)
+        text = str(error.value)
+        assert text.startswith(f'{inner}: _base_: {base}: {said}')
+        assert 'FileNotFoundError' not in text and 'site-packages' not in text

@@ -194,7 +194,12 @@ def test_examples_are_right(name):
         (['xyzzy'], 2, 'no such command; mammo --help lists'),
         (['convert'], 2, 'vindr-mammo'),
         (['convert', '--help'], 0, 'vindr-mammo'),
-        (['convert', 'vindr'], 2, 'did you mean vindr-mammo'),
+        (['convert', 'vindr'], 2, 'no such data set; did you mean vindr-mammo'),
+        (
+            ['convert', 'qq'],
+            2,
+            'no such data set; mammo convert --help lists the data ',
+        ),
         (['tools/none.py'], 2, 'tools/none.py: no such command'),
         (
             ['tools/dataset_converters/rsna.py', '--help'],

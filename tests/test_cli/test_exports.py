@@ -78,7 +78,7 @@ def test_lines_are_taken_too(content, images, tmp_path, capsys):
     with open(path, 'a') as file:
         file.write('cut sho')
     assert not run('export', path, '--csv', '--out', tmp_path)
-    assert '1 lines cut short' in capsys.readouterr().out
+    assert '1 line cut short' in capsys.readouterr().out
     assert (tmp_path / 'predictions.csv').is_file()
 
 

@@ -23,7 +23,7 @@ def test_what_is_said_often_is_said_once(capsys):
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        '1 exams, 5 views: out/predictions.json, and pictures',
+        '1 exam, 5 views: out/predictions.json, and pictures',
         '2 detections outside the breast dropped, in 2 views',
     ]
     note, of_exam, of_views, skipped, reason = lines[2:]

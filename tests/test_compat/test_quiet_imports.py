@@ -1,4 +1,4 @@
-"""The notice of mmdet and mmpretrain that a client is absent, and nothing else."""
+"""The notices of mmdet and mmpretrain about absent packages, and nothing else."""
 
 import logging
 
@@ -6,7 +6,7 @@ import pytest
 from fresh_python import fresh_python
 from mmengine import logging as mmengine_logging
 
-from mammo_plugins.compat import silence_onedl_notice
+from mammo_plugins.compat import silence_import_notices
 
 NOTICES = ('Could not import OneDL', 'Could not import OneDL. Skipping OneDL datasets.')
 
@@ -24,6 +24,29 @@ def test_importing_mmdet_and_mmpretrain(fence, tmp_path):
         line for line in (done.stdout + done.stderr).splitlines() if 'OneDL' in line
     ]
     assert set(said) == (set(NOTICES) if fence else set())
+
+
+COCO_WARNING = 'faster_coco_eval is not installed'
+# as if it were absent; fresh_python ignores all warnings
+WARNS = """import sys, warnings
+sys.modules['faster_coco_eval'] = None
+warnings.simplefilter('default')
+import mammo_plugins
+{fence}
+import mmdet.evaluation
+warnings.warn('{other}')
+"""
+
+
+@pytest.mark.parametrize('fence', ['', 'warnings.resetwarnings()'])
+def test_importing_the_metrics_of_mmdet(fence, tmp_path):
+    """Only mmdet's own warning is dropped, not the same text of another module."""
+    other = f'{COCO_WARNING}, says a user'
+    done = fresh_python(tmp_path, WARNS.format(fence=fence, other=other))
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if COCO_WARNING in line]
+    assert len([line for line in said if other in line]) == 1
+    assert len(said) == (2 if fence else 1), said
 
 
 @pytest.mark.parametrize('notice', NOTICES)
@@ -52,5 +75,5 @@ def test_loggers_are_served_as_before(caplog):
 
 def test_it_is_put_in_place_once():
     placed = mmengine_logging.print_log
-    silence_onedl_notice()
+    silence_import_notices()
     assert mmengine_logging.print_log is placed

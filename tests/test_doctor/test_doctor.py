@@ -5,6 +5,7 @@ import getpass
 import importlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -78,8 +79,11 @@ def test_report_of_this_environment(capsys):
         assert checks[name]['found'].startswith(metadata.version(dist))
         assert dist in checks[name]['found']
     for check in report['checks']:
-        assert check['status'] in ('ok', 'note', 'problem', 'not checked')
-        assert bool(check['cure']) == (check['status'] in ('note', 'problem'))
+        assert check['status'] in ('ok', 'note', 'optional', 'problem', 'not checked')
+        assert bool(check['cure']) == (
+            check['status'] in ('note', 'optional', 'problem')
+        )
+    assert {package.name for package in packages.OPTIONAL} < set(checks)
     problems = [c for c in report['checks'] if c['status'] == 'problem']
     assert report['ok'] == (code == 0) == (not problems)
 
@@ -132,6 +136,36 @@ def test_a_bare_python_gets_a_cure_for_everything():
     )
 
 
+def test_optional_packages_are_listed_with_their_purpose(fake_dist, monkeypatch):
+    """They need not be installed: a missing one is neither a note nor a problem."""
+    with monkeypatch.context() as missing:
+        missing.setattr(packages, 'installed', lambda dists: {})
+        found = list(map(packages.optional_check, packages.OPTIONAL))
+    assert {row.status for row in found} == {'optional'}
+    text = summary.table(found)
+    assert 'Notes:' not in text and text.endswith('All requirements are met.')
+    assert (
+        '- highdicom: not installed; only for mammo export --dicom\n'
+        '  Fix: pip install "mammo_plugins[dicom]"'
+    ) in text.partition('Optional:')[2]
+    fake_dist('our-extra', '1.2')
+    package = packages.OptionalPackage('extra', 'our-extra', 'more', 'a purpose')
+    assert packages.optional_check(package) == rows.Check('extra', '1.2, for a purpose')
+
+
+def test_optional_packages_are_those_of_the_extras():
+    requirements = pytest.importorskip('packaging.requirements')
+    text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+    listed = text.partition('[project.optional-dependencies]\n')[2].partition('\n[')[0]
+    extras = {
+        (extra, requirements.Requirement(line).name)
+        for extra, lines in re.findall(r'^(\w+) = \[(.*?)\]$', listed, re.M | re.S)
+        for line in re.findall(r'"(.*?)"', lines)
+        if extra not in ('docs', 'lint', 'tests')  # for contributors
+    }
+    assert extras == {(p.extra, p.dist) for p in packages.OPTIONAL}
+
+
 def test_every_package_the_code_imports_is_checked():
     checked = (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
     known = {
@@ -143,6 +177,8 @@ def test_every_package_the_code_imports_is_checked():
     }  # which may be missing
     unknown = set()
     for path in (*ROOT.glob('mammo_plugins/**/*.py'), *ROOT.glob('mammo_cli/**/*.py')):
+        # exports/dicom is loaded only to write DICOM objects
+        optional = {'highdicom'} if path.parent.name == 'dicom' else set()
         tree = ast.parse(path.read_text(encoding='utf-8'))
         # commands import in their functions
         for node in tree.body if 'mammo_plugins' in path.parts else ast.walk(tree):
@@ -155,7 +191,7 @@ def test_every_package_the_code_imports_is_checked():
             unknown |= {
                 f'{name} in {path.relative_to(ROOT)}'
                 for name in names
-                if name.split('.')[0] not in known
+                if name.split('.')[0] not in known | optional
             }
     assert not unknown
 

@@ -47,9 +47,18 @@ def definitions(source: str) -> Iterator[int]:
                 yield node.lineno
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             # of single letters, or for ``split``
-            for parts in (list(node.value), re.split('[ ,;/|]+', node.value)):
+            text = node.value.strip('()[]^$')  # as in a regular expression
+            for parts in (list(text), re.split('[ ,;/|]+', text)):
                 if len(parts) == len(set(parts)) and set(parts) in NAMES:
                     yield node.lineno
+        elif isinstance(node, ast.MatchOr):
+            listed = [case.value for case in node.patterns if hasattr(case, 'value')]
+        elif isinstance(node, ast.BoolOp):  # side == 'L' or side == 'R'
+            listed = [
+                each.comparators[0]
+                for each in node.values
+                if isinstance(each, ast.Compare)
+            ]
         elif isinstance(node, ast.IfExp) and isinstance(node.test, ast.Compare):
             if _words([node.test.left, *node.test.comparators]) & _words([node.orelse]):
                 listed = [node.body, node.orelse]
@@ -72,12 +81,16 @@ def definitions(source: str) -> Iterator[int]:
         "other = dict(CC='MLO', MLO='CC')[view]",
         "views = 'CC MLO'.split()",
         "views = 'R,L'.split(',')",
+        "ok = side == 'L' or side == 'R'",
+        "match side:\n    case 'L' | 'R': pass",
+        "ok = re.match('[LR]', text)",
+        "ok = re.match('(CC|MLO)$', text)",
         "HANGING = (('RCC', 'LCC', 'RMLO', 'LMLO'), )",
         "def f(views=('main', 'ipsilateral', 'bilateral')): pass",
     ],
 )
 def test_a_definition_is_seen(source):
-    assert list(definitions(source)) == [1]
+    assert list(definitions(source)) == [source.count('\n') + 1]
 
 
 @pytest.mark.parametrize(

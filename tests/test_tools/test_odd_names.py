@@ -117,4 +117,4 @@ def test_inference(folder, tmp_path, run_tool):
         assert len(result['exams']) == 1 and len(result['exams'][0]['views']) == 4
         assert [entry['file'].endswith(BAD) for entry in result['skipped']] == [True]
         assert len(list(out.glob('*.png'))) == 1
-    assert '1 exams of this run are there' in done.out
+    assert '1 exam of this run done already' in done.out

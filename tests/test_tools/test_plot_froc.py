@@ -157,7 +157,7 @@ def test_user_mistakes_give_one_line(runs, tmp_path, capsys):
         line = error_of(capsys, good, str(file))
         assert str(file) in line
         assert re.search(message, line)
-    assert 'got 2 for 1 files' in error_of(capsys, good, '--labels', 'a', 'b')
+    assert 'got 2 for 1 file' in error_of(capsys, good, '--labels', 'a', 'b')
     assert 'same name' in error_of(capsys, good, bad, '--labels', 'a', 'a')
     assert 'ends in .png' in error_of(capsys, good, '--out', 'a.pdf')
     assert 'max_fppi' in error_of(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mammo_plugins.io import JsonLines, ReadingLimits, read_json, write_json
+from mammo_plugins.printable import number_of
 from mammo_plugins.structures.exam_files import FoundView
 from mammo_plugins.version import __version__
 
@@ -128,12 +129,8 @@ class PredictionWriter:
             raise ConfigError(self._of_another(before, count))
         if count:
             print(
-                f'{self.folder}: {count} exams of this run are there; '
-                + (
-                    'they are skipped'
-                    if self._begun
-                    else f'without {LINES} they are done again'
-                )
+                f'{self.folder}: {number_of(count, "exam")} of this run done already; '
+                + ('skipped' if self._begun else f'run again, as {LINES} is missing')
             )
 
     def _joined(self) -> tuple[dict | None, int]:

@@ -178,8 +178,8 @@ def _logits(scores: np.ndarray) -> np.ndarray:
 def _refuse_one_class(positive: np.ndarray) -> None:
     if positive.all() or not positive.any():
         raise ValueError(
-            f'{int(positive.sum())} positive and {int((~positive).sum())} '
-            'negative samples; calibration needs both'
+            f'{int(positive.sum())} positive and {int((~positive).sum())} negative '
+            'samples; calibration needs both'
         )
 
 

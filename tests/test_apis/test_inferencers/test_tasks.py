@@ -235,7 +235,7 @@ def test_a_new_task_is_one_file(mine, checkpoint, phantom_root, tmp_path, run_to
     )
     done = run_tool(*words)
     assert done.returncode == 0, done.err[-2000:]
-    assert '1 exams, 4 views' in done.out and ': a remark of mine' in done.out
+    assert '1 exam, 4 views' in done.out and ': a remark of mine' in done.out
     result = json.loads((out / 'predictions.json').read_text())
     theirs = ExamInferencer(BREASTS, checkpoint(BREASTS), device='cpu')(exam)
     (entry,), (known,) = result['exams'], theirs['exams']
@@ -250,7 +250,7 @@ def test_a_new_task_is_one_file(mine, checkpoint, phantom_root, tmp_path, run_to
     figure = out / entry['worse_figure']
     figure.unlink()
     again = run_tool(*words)
-    assert '1 exams of this run are there; they are skipped' in again.out
+    assert '1 exam of this run done already; skipped' in again.out
     assert figure.is_file() and (out / 'predictions.json').read_bytes() == before
 
 
