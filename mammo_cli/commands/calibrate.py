@@ -56,7 +56,11 @@ def run(args: argparse.Namespace) -> None:
         check_no_synthesis,
         warn_of_shared_parts,
     )
-    from mammo_plugins.apis.ensembles import EnsembleHook, trained_flips
+    from mammo_plugins.apis.ensembles import (
+        EnsembleHook,
+        refuse_repeated,
+        trained_flips,
+    )
     from mammo_plugins.apis.fold_checks import check_folds
     from mammo_plugins.engine.checkpoint import require_file
 
@@ -64,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
         checkpoints = [args.checkpoint, *args.ensemble]
         for path in checkpoints:
             require_file(path, 'checkpoint')
+        refuse_repeated(checkpoints)
         cfg = prepare_run(args)
         check_complete(cfg, 'test')
         check_folds(cfg)
@@ -85,6 +90,12 @@ def run(args: argparse.Namespace) -> None:
         path = args.out or calibration_path(args.checkpoint)
         found.write(path)
     report(found.facts, path)
+    if found.operating_point is None:
+        rule = args.operating_point.replace('=', ' ')
+        print(
+            f'warning: no threshold calls any exam at {rule}; choose another '
+            '--operating-point. Until then no exam is recalled'
+        )
 
 
 def report(facts: dict, path: str) -> None:
@@ -104,17 +115,18 @@ def report(facts: dict, path: str) -> None:
             f'{brier:.4f}, calibrated {brier_after:.4f}; expected calibration error '
             f'{ece:.4f}, calibrated {ece_after:.4f}'
         )
-    point = facts['operating_point']
-    print(
-        f'an exam is recalled if its highest {point["score"]} is >= '
-        f'{point["threshold"]:g}: {format_point(point)}'
-        + f' (95% CI), {point["positives"]} of '
-        + f'{number_of(point["samples"], "exam")} positive'
-    )
+    point = facts['operating_point'] or {}
+    if point:
+        print(
+            f'an exam is recalled if its highest {point["score"]} is >= '
+            f'{point["threshold"]:g}: {format_point(point)}'
+            + f' (95% CI), {point["positives"]} of '
+            + f'{number_of(point["samples"], "exam")} positive'
+        )
     warnings = {
         each['warning']
         for each in (*facts['scores'].values(), point)
-        if each['warning']
+        if each.get('warning')
     }
     for warning in sorted(warnings):
         print(f'warning: {warning}')

@@ -1,6 +1,7 @@
 """Break down test results by density, age, vendor, lesion size or any column."""
 
 import argparse
+import math
 
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
@@ -46,6 +47,8 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible numbers."""
     if args.draws < 0:
         parser.error(f'--draws {args.draws}: expected 0 or more')
+    if args.threshold is not None and not math.isfinite(args.threshold):
+        parser.error(f'--threshold {args.threshold}: expected a finite number')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -47,8 +47,13 @@ def run(args: argparse.Namespace) -> None:
         check_no_synthesis,
         warn_of_shared_parts,
     )
-    from mammo_plugins.apis.ensembles import EnsembleHook, trained_flips
+    from mammo_plugins.apis.ensembles import (
+        EnsembleHook,
+        refuse_repeated,
+        trained_flips,
+    )
     from mammo_plugins.apis.fold_checks import check_folds
+    from mammo_plugins.apis.tested_model import TestedModelHook
     from mammo_plugins.apis.work_dir import tested
     from mammo_plugins.engine.checkpoint import require_file
     from mammo_plugins.engine.distributed import close_process_group
@@ -56,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
     with user_errors(args):
         for path in (args.checkpoint, *args.ensemble):
             require_file(path, 'checkpoint')
+        refuse_repeated([args.checkpoint, *args.ensemble])
         cfg = prepare_run(args)
         check_complete(cfg, 'test')
         check_folds(cfg)
@@ -71,6 +77,9 @@ def run(args: argparse.Namespace) -> None:
         runner = Runner.from_cfg(cfg)
         runner.register_hook(
             EnsembleHook(args.ensemble, flips, args.trust_checkpoint, args.precision)
+        )
+        runner.register_hook(
+            TestedModelHook([args.checkpoint, *args.ensemble], args.tta)
         )
         if calibration is not None:
             runner.register_hook(CalibrationHook(calibration))

@@ -28,6 +28,7 @@ from mammo_plugins.version import __version__
 from .calibration import DECIMALS, FORMAT, Calibration, scores_of
 from .config_loading import ConfigError
 from .ensembles import EnsembleHook
+from .tested_model import metric_file, tested_files
 
 
 def on_validation_part(cfg: Config) -> Config:
@@ -97,8 +98,7 @@ def predict_samples(
         found = {
             name: read_json(next(Path(folder, name).glob('*.json'))) for name in metrics
         }
-    part = _annotation_file(runner)
-    return found, part and [part]
+    return found, tested_files(runner) or None
 
 
 def _columns(summary: dict) -> tuple[list[int], list[float], list[Any]]:
@@ -157,10 +157,11 @@ def choose_point(
             1000.
 
     Returns:
-        dict: As from :func:`~mammo_plugins.evaluation.functional.point_summary`.
+        dict: As from :func:`~mammo_plugins.evaluation.functional.point_summary`, with a
+            ``threshold`` of ``None`` if there is none by the rule.
 
     Raises:
-        ValueError: If samples do not state their exam, or a class has no exam.
+        ValueError: If samples do not state their exam.
     """
     samples = summary['samples']
     known = [i for i, label in enumerate(samples['label']) if label is not None]
@@ -176,17 +177,9 @@ def choose_point(
     positive, merged, first = merge_breasts(
         labels, np.round(scores, DECIMALS), exams, 'max'
     )
-    found = point_summary(
+    return point_summary(
         positive, merged, [patients[i] for i in first], rule, value, n_bootstrap
     )
-    if found['threshold'] is None:
-        raise ValueError(
-            f'{int(positive.sum())} positive and {int((~positive).sum())} negative '
-            f'exams give no threshold for {rule}'
-            + ('' if value is None else f' {value:g}')
-            + '; expected both, and a threshold that recalls an exam'
-        )
-    return found
 
 
 def calibrate(
@@ -237,7 +230,9 @@ def calibrate(
             tta=tta,
             part=part,
             scores=scores,
-            operating_point=dict(score=primary, **point),
+            operating_point=(
+                None if point['threshold'] is None else dict(score=primary, **point)
+            ),
         )
     )
 
@@ -279,10 +274,12 @@ class CalibrationHook(Hook):
         for name, metric in self._metrics(runner):
             if hasattr(metric, 'calibrator'):
                 metric.calibrator = self.calibration.calibrators.get(name)
-        part = _annotation_file(runner)
-        if part and part in map(_real, self.calibration.facts['part'] or ()):
+        fitted = set(map(_real, self.calibration.facts['part'] or ()))
+        both = [path for path in tested_files(runner) if path in fitted]
+        if both:
             runner.logger.warning(
-                f'{self.calibration.path}: was fitted on {part}, which is tested; '
+                f'{self.calibration.path}: was fitted on {", ".join(both)}, which is '
+                'tested; '
                 'figures of calibrated scores and at its threshold are too good'
             )
 
@@ -291,9 +288,9 @@ class CalibrationHook(Hook):
         """Log the performance at the threshold and add it to the file."""
         point = self.calibration.operating_point
         for name, metric in self._metrics(runner):
-            if point is None or name != point['score'] or not metric.out_dir:
+            path = metric_file(metric)
+            if point is None or name != point['score'] or path is None:
                 continue
-            path = Path(metric.out_dir) / f'{metric.prefix.replace("/", "_")}.json'
             summary = read_json(path)
             try:
                 found = choose_point(summary, 'chosen', point['threshold'])
@@ -312,8 +309,3 @@ class CalibrationHook(Hook):
 
 def _real(path: str) -> str:
     return str(Path(path).resolve())
-
-
-def _annotation_file(runner: Runner) -> str | None:
-    path = getattr(runner.test_loop.dataloader.dataset, 'ann_file', None)
-    return _real(path) if path else None

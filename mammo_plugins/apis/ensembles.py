@@ -13,6 +13,7 @@ from mammo_plugins.datasets.pipeline import every_step
 from mammo_plugins.engine.checkpoint import load_checkpoint_into, warn_of_later_stages
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
+from mammo_plugins.io import file_sha256
 from mammo_plugins.models.test_time_augs import EnsembleModel
 from mammo_plugins.models.test_time_augs.flips import DIMS
 from mammo_plugins.registry import MODELS, SCOPE, type_name
@@ -80,6 +81,28 @@ def trained_flips(config: Config) -> list[str]:
             'answers for them would make those for the others worse; leave --tta out'
         )
     return flips
+
+
+def refuse_repeated(checkpoints: Sequence[str | Path]) -> None:
+    """Refuse an ensemble in which a checkpoint appears twice.
+
+    Args:
+        checkpoints (Sequence[str | Path]): Checkpoints of all models in the ensemble.
+
+    Raises:
+        ConfigError: If two have the same content.
+    """
+    if len(checkpoints) < 2:
+        return  # nothing to compare, and hashing takes time
+    known: dict[str, str | Path] = {}
+    for path in checkpoints:
+        digest = file_sha256(path)
+        if digest in known:
+            raise ConfigError(
+                f'--ensemble: {path} has the same content as {known[digest]}; an ensemble needs '
+                'different checkpoints'
+            )
+        known[digest] = path
 
 
 def together(

@@ -13,6 +13,7 @@ from mammo_plugins.structures.fields import is_number
 
 from .calibration import DECIMALS, Calibration
 from .config_loading import ConfigError
+from .tested_model import refuse_other_annotations, refuse_other_calibration
 from .tested_samples import WRITTEN, read_samples
 
 SIZE = 'lesion_size_mm'
@@ -192,7 +193,7 @@ def subgroups(
     """
     known = Annotations(annotations)
     labels, scores, patients, images = _samples(result, known, calibration)
-    if calibration is not None and calibration.operating_point is not None:
+    if calibration is not None:
         threshold = calibration.operating_point['threshold']
     tables = {}
     for column in columns:
@@ -230,6 +231,9 @@ def _samples(
     rows = read_samples(summary, result) if isinstance(summary, dict) else None
     if rows is None:
         raise JsonError(f'no samples; {WRITTEN}', result)
+    refuse_other_annotations(summary, result, known.path)
+    if calibration is not None:
+        refuse_other_calibration(summary, result, calibration)
     lost = sum(
         not row.images or not known.images.keys() >= set(row.images) for row in rows
     )

@@ -14,7 +14,7 @@ from mammo_plugins.engine.checkpoint import require_file
 from mammo_plugins.registry import SCOPE, type_name
 from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
 
-from .ensembles import loaded_model, together, trained_flips
+from .ensembles import loaded_model, refuse_repeated, together, trained_flips
 
 
 def loading_steps(pipeline: Any) -> Iterator[dict]:
@@ -118,6 +118,7 @@ class TrainedModel:
             loaded_model(config, path, part[: -len('_dataloader')], trust_checkpoint)
             for path in self.checkpoints
         )
+        refuse_repeated(self.checkpoints)
         models = [first, *(model for model, _ in others)]
         for model in models:
             self.precision = predict_in(model.to(self.device), precision)

@@ -11,6 +11,7 @@ from mammo_plugins.printable import csv_cell
 
 from .prediction_file import PredictionFile
 
+_RECALL = ('exam_score', 'threshold', 'recalled')
 COLUMNS = (
     'level',
     'exam_id',
@@ -22,6 +23,7 @@ COLUMNS = (
     'findings',
     'category',
     'score',
+    'score_calibrated',
     'x1',
     'y1',
     'x2',
@@ -31,20 +33,28 @@ COLUMNS = (
     'x2_mm',
     'y2_mm',
     'malignancy',
+    'malignancy_calibrated',
     'birads_score',
     'birads',
     'abnormal',
+    'abnormal_calibrated',
     'asymmetric',
+    'asymmetric_calibrated',
     'affected_side',
     'examined_side',
+    *_RECALL,
 )
 _SAID = (
     'score',
+    'score_calibrated',
     'malignancy',
+    'malignancy_calibrated',
     'birads_score',
     'birads',
     'abnormal',
+    'abnormal_calibrated',
     'asymmetric',
+    'asymmetric_calibrated',
     'affected_side',
     'examined_side',
     'category',
@@ -64,8 +74,10 @@ def rows(exams: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """
     for exam in exams:
         names = dict(exam_id=exam['exam_id'])
-        if 'malignancy' in exam:
-            yield dict(names, level='exam', **_said(exam))
+        recall = exam.get('recall') or {}
+        if 'malignancy' in exam or recall:
+            decision = {key: recall.get(key) for key in _RECALL if recall}
+            yield dict(names, level='exam', **_said(exam), **decision)
         for breast in exam.get('breasts', ()):
             yield dict(
                 names, level='breast', laterality=breast['laterality'], **_said(breast)

@@ -31,14 +31,18 @@ class EvaluationOutputHook(Hook):
             if getattr(metric, 'out_dir', '') is None:
                 metric.out_dir = osp.join(runner.work_dir, name)
             if hasattr(metric, 'evaluate_part'):
-                metric.evaluate_part(_annotation_files(loop.dataloader.dataset))
+                metric.evaluate_part(annotation_files(loop.dataloader.dataset))
 
 
-def _annotation_files(dataset: Any) -> list[str]:
-    """Return the annotation files of a data set, including those inside wrappers."""
+def annotation_files(dataset: Any) -> list[str]:
+    """Return the annotation files of a data set, including those inside wrappers.
+
+    Args:
+        dataset (Dataset): The data set, or a wrapper of several.
+    """
     inner = getattr(dataset, 'datasets', None) or [
         each for each in [getattr(dataset, 'dataset', None)] if each is not None
     ]
     if getattr(dataset, 'ann_file', None):
         return [str(dataset.ann_file)]
-    return [name for each in inner for name in _annotation_files(each)]
+    return [name for each in inner for name in annotation_files(each)]

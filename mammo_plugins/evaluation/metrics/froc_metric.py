@@ -1,7 +1,7 @@
 """FROC as a metric of MMEngine's evaluator."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,16 @@ from mammo_plugins.evaluation.functional import (
     FROCData,
     ImageMatches,
     box_iou,
+    calibration_summary,
     encode_masks,
     format_table,
     froc_summary,
     mask_iou,
     match_detections,
+)
+from mammo_plugins.evaluation.metrics.calibration_output import (
+    calibration_figures,
+    write_reliability,
 )
 from mammo_plugins.evaluation.metrics.resampling import numbered, resampling_units
 from mammo_plugins.io import write_json
@@ -54,8 +59,10 @@ class FROCMetric(BaseMetric):
     confidence interval ``recall@f_low``, ``recall@f_high``, and
     ``recall@f_normals``, with FPPI counted only on normal images (if there are any);
     ``max_recall`` and ``max_fppi`` for all detections without a threshold; and
-    ``n_images``, ``n_normals``, ``n_lesions`` and ``n_outside``. Recall without lesions
-    is NaN.
+    ``n_images``, ``n_normals``, ``n_lesions`` and ``n_outside``; ``brier`` and ``ece``
+    of the scores as probabilities of hits, if there are detections, and with a
+    calibration ``brier_calibrated`` and ``ece_calibrated``. Recall without lesions is
+    NaN.
 
     ``left_out`` of the data set's ``dataset_meta``, a sentence on lesions that are not
     targets, is logged with the rule.
@@ -76,8 +83,10 @@ class FROCMetric(BaseMetric):
         seed (int): Seed of the bootstrap. Defaults to 0.
         out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``, named after
             the prefix and overwritten by each evaluation; the file contains
-            :func:`~mammo_plugins.evaluation.functional.froc_summary` and under
-            ``classes`` that of each class. Defaults to None: no files.
+            :func:`~mammo_plugins.evaluation.functional.froc_summary`, under
+            ``classes`` that of each class, and ``calibration`` and ``calibrated`` as
+            in ``ROCMetric``, of all detections: positive is a hit.
+            ``froc_reliability.png`` shows both. Defaults to None: no files.
         collect_device (str): 'cpu' or 'gpu', see
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
@@ -117,6 +126,8 @@ class FROCMetric(BaseMetric):
         self.seed = seed
         self.out_dir = out_dir
         self.keep_detections = keep_detections
+        # of hits, if the model has a calibration
+        self.calibrator: Callable[[np.ndarray], np.ndarray] | None = None
         self._warned = False
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -246,8 +257,10 @@ class FROCMetric(BaseMetric):
         }
         pooled = summaries[self.prefix]
         pooled['samples'] = _image_columns(columns[0], patients)
+        detections = _detection_columns(columns[0])
         if self.keep_detections:
-            pooled['detections'] = _detection_columns(columns[0])
+            pooled['detections'] = detections
+        pooled.update(self._calibrations(detections, patients))
         left_out = (self.dataset_meta or {}).get('left_out')
         if left_out:
             pooled['rule'] += f' {left_out}.'
@@ -272,6 +285,22 @@ class FROCMetric(BaseMetric):
                 metrics[f'{name}/{key}'] = value
         return metrics
 
+    def _calibrations(
+        self, detections: dict[str, list], patients: Sequence[Hashable]
+    ) -> dict[str, dict | None]:
+        """Return the calibration of detections as hits, and after the calibrator."""
+        labels, scores = (np.array(detections[k], float) for k in ('label', 'score'))
+        owners = [patients[i] for i in detections['image']]
+        each = dict(calibration=scores)
+        if self.calibrator is not None:
+            each['calibrated'] = self.calibrator(scores)
+        return dict(calibrated=None) | {
+            key: calibration_summary(
+                labels, values, owners, n_bootstrap=self.n_bootstrap, seed=self.seed
+            )
+            for key, values in each.items()
+        }
+
     def _write(self, summaries: dict[str, dict], out_dir: Path) -> None:
         # Loaded here: training without files needs no matplotlib.
         from mammo_plugins.visualization.curves import plot_froc
@@ -283,6 +312,9 @@ class FROCMetric(BaseMetric):
             out_dir / f'{stem}.json', {**summaries[self.prefix], 'classes': classes}
         )
         plot_froc(summaries, out_dir / f'{stem}.png')
+        write_reliability(
+            self.prefix, summaries[self.prefix], out_dir / f'{stem}_reliability.png'
+        )
 
 
 def _image_columns(
@@ -330,6 +362,7 @@ def _metrics(summary: dict) -> dict[str, float]:
         n_lesions=counts['lesions'],
         n_outside=counts['outside_breast'],
     )
+    metrics.update(calibration_figures(summary))
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
 
 

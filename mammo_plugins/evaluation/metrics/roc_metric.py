@@ -18,6 +18,10 @@ from mammo_plugins.evaluation.functional import (
     probabilistic_f1_summary,
     roc_summary,
 )
+from mammo_plugins.evaluation.metrics.calibration_output import (
+    calibration_figures,
+    write_reliability,
+)
 from mammo_plugins.evaluation.metrics.resampling import numbered, resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
@@ -300,20 +304,11 @@ class ROCMetric(BaseMetric):
     def _write(self, summary: dict, out_dir: Path) -> None:
         # loaded here: training without files needs no matplotlib
         from mammo_plugins.visualization.curves import plot_roc
-        from mammo_plugins.visualization.reliability import plot_reliability
 
         stem = self.prefix.replace('/', '_')
         write_json(out_dir / f'{stem}.json', summary)
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
-        if summary['calibration']:
-            diagrams = {
-                self.prefix: summary['calibration'],
-                f'{self.prefix}, calibrated': summary['calibrated'],
-            }
-            plot_reliability(
-                {name: each for name, each in diagrams.items() if each},
-                out_dir / f'{stem}_reliability.png',
-            )
+        write_reliability(self.prefix, summary, out_dir / f'{stem}_reliability.png')
 
 
 def _views_of(sample: dict) -> list[dict]:
@@ -406,9 +401,7 @@ def _metrics(summary: dict) -> dict[str, float]:
         n_samples=summary['counts']['samples'],
         n_positives=summary['counts']['positives'],
     )
-    for key, end in (('calibration', ''), ('calibrated', '_calibrated')):
-        for name in ('brier', 'ece') if summary[key] else ():
-            metrics[f'{name}{end}'] = summary[key][name]['value']
+    metrics.update(calibration_figures(summary))
     by_breast = summary['probabilistic_f1']
     if by_breast:
         for name in ('pf1', 'f1_best'):

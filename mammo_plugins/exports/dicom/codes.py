@@ -24,6 +24,14 @@ ABNORMALITY = Code('abnormality', SCHEME, 'Probability of an abnormality')
 ASYMMETRY = Code('asymmetry', SCHEME, 'Probability that the breasts differ')
 BIRADS_SCORE = Code('birads-score', SCHEME, 'BI-RADS score of 0 (1) to 1 (6)')
 FINDINGS = Code('findings', SCHEME, 'Number of findings')
+EXAM_SCORE = Code('exam-score', SCHEME, 'Score of the exam, before calibration')
+THRESHOLD = Code('recall-threshold', SCHEME, 'Score from which an exam is recalled')
+RECALL = Code('recall', SCHEME, 'Recall by the threshold')
+RECALLED = {
+    True: Code('recalled', SCHEME, 'Recalled'),
+    False: Code('not-recalled', SCHEME, 'Not recalled'),
+}
+CALIBRATED = Code('calibrated', SCHEME, 'Calibrated on a validation part')
 LATERALITY = {'L': codes.SCT.Left, 'R': codes.SCT.Right}
 
 # CID 6014 to 6016, mammography findings
@@ -69,14 +77,27 @@ def percent(probability: float) -> float:
     return round(100 * probability, 4)
 
 
-def measurement(name: Code, value: float, unit: Code = PERCENT) -> Any:
+def uncalibrated(key: str, name: Code) -> Code:
+    """Return the code of a score that a calibrated probability replaces.
+
+    Args:
+        key (str): Its key in the predictions.
+        name (Code): The code of the probability.
+    """
+    return Code(f'raw-{key}', SCHEME, f'Uncalibrated score: {name.meaning}'[:64])
+
+
+def measurement(
+    name: Code, value: float, unit: Code = PERCENT, method: Code | None = None
+) -> Any:
     """Return a measurement for a report.
 
     Args:
         name (Code): The measured quantity.
         value (float): The value in the unit.
         unit (Code): The unit. Defaults to percent.
+        method (Code, optional): How it was computed. Defaults to ``None``.
     """
     from highdicom.sr import Measurement
 
-    return Measurement(name=name, value=value, unit=unit)
+    return Measurement(name=name, value=value, unit=unit, method=method)

@@ -14,6 +14,8 @@ from pydicom.uid import generate_uid
 from mammo_plugins.io.json_files import json_text
 from mammo_plugins.version import __version__
 
+from ..model_facts import model_facts
+
 MANUFACTURER = 'mammo_plugins'
 RESEARCH = 'Research use only, not for diagnosis'
 _SERIES = {'SR': 9001, 'PR': 9002, 'SEG': 9003}
@@ -46,20 +48,37 @@ class Origin:
 
     @property
     def algorithm(self) -> tuple[str, str]:
-        """tuple[str]: Name (config and checkpoint), and our version."""
+        """tuple[str]: Name (config, checkpoint, '+N' further ones, flips), our version."""
         names = [
             str(self.info.get(key) or 'unknown') for key in ('config', 'checkpoint')
         ]
-        return f'{names[0]}, {names[1]}'[:64], str(self.info.get('version'))[:64]
+        others, tta = self.info.get('ensemble'), self.info.get('tta')
+        more = (f' +{len(others)}' if others else '') + (f', {tta}' if tta else '')
+        # 64 characters at most, and the ending must stay
+        name = f'{names[0]}, {names[1]}'[: 64 - len(more)] + more
+        return name, str(self.info.get('version'))[:64]
 
-    def identification(self) -> AlgorithmIdentification:
-        """Return the algorithm identification for reports."""
-        return AlgorithmIdentification(*self.algorithm)
+    @property
+    def parameters(self) -> dict[str, str]:
+        """dict[str, str]: The whole model: config, checkpoints, flips, precision."""
+        return model_facts(self.info)
+
+    def identification(self, with_models: bool = False) -> AlgorithmIdentification:
+        """Return the algorithm identification for reports.
+
+        Args:
+            with_models (bool): Whether to list :attr:`parameters`, too. Defaults to
+                False.
+        """
+        said = [f'{key}: {value}' for key, value in self.parameters.items()]
+        return AlgorithmIdentification(*self.algorithm, said if with_models else None)
 
     def identification_sequence(self, family: Any) -> AlgorithmIdentificationSequence:
         """Return the algorithm identification for segmentations."""
         name, version = self.algorithm
-        return AlgorithmIdentificationSequence(name, family, version)
+        return AlgorithmIdentificationSequence(
+            name, family, version, parameters=self.parameters
+        )
 
     def of_object(self, kind: str, number: int, *parts: str) -> dict[str, Any]:
         """Return the arguments that highdicom's objects have in common.

@@ -55,7 +55,7 @@ def exam_report(
         remark (str): Comment on the report.
     """
     algorithm = origin.identification()
-    groups = [_exam_group(exam, sources, regions, origin, algorithm)]
+    groups = [_exam_group(exam, sources, regions, origin)]
     groups += _breast_groups(exam, origin, algorithm)
     groups += _pair_groups(exam, sources, origin, algorithm)
     for view in exam.get('views', ()):
@@ -163,8 +163,14 @@ def _probabilities(entry: Mapping[str, Any]) -> Iterator[Any]:
         ('abnormal', ours.ABNORMALITY),
         ('asymmetric', ours.ASYMMETRY),
     ):
-        if entry.get(key) is not None:
-            yield ours.measurement(name, ours.percent(entry[key]))
+        value, calibrated = entry.get(key), entry.get(f'{key}_calibrated')
+        if calibrated is not None:
+            yield ours.measurement(
+                name, ours.percent(calibrated), method=ours.CALIBRATED
+            )
+            name = ours.uncalibrated(key, name)
+        if value is not None:
+            yield ours.measurement(name, ours.percent(value))
     if entry.get('birads_score') is not None:
         yield ours.measurement(ours.BIRADS_SCORE, entry['birads_score'], ours.NO_UNITS)
 
@@ -192,18 +198,30 @@ def _exam_group(
     sources: Mapping[str, SourceImage],
     regions: Mapping[str, Sequence],
     origin: Origin,
-    algorithm: AlgorithmIdentification,
 ) -> MeasurementsAndQualitativeEvaluations:
     """Return the exam's conclusions, including that nothing was found."""
     measured = [*_probabilities(exam)]
+    recall = exam.get('recall') or {}
+    measured += [
+        ours.measurement(name, ours.percent(recall[key]))
+        for key, name in (
+            ('exam_score', ours.EXAM_SCORE),
+            ('threshold', ours.THRESHOLD),
+        )
+        if recall.get(key) is not None
+    ]
+    decision = ours.RECALLED.get(recall.get('recalled'))
     if any('detections' in v or 'masses' in v for v in exam.get('views', ())):
         count = sum(map(len, regions.values()))
         measured.append(ours.measurement(ours.FINDINGS, count, ours.NO_UNITS))
     return MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(origin, 'exam'),
-        algorithm_id=algorithm,
+        algorithm_id=origin.identification(with_models=True),
         finding_sites=_site(exam.get('affected_side')),
         measurements=measured,
+        qualitative_evaluations=(
+            [QualitativeEvaluation(ours.RECALL, decision)] if decision else []
+        ),
         source_images=_images([*sources.values()]),
     )
 

@@ -43,11 +43,11 @@ class _Chart:
         places = ' '.join(self.at(*point) for point in points)
         self.parts.append(f'<polygon class="band" points="{places}"/>')
 
-    def dot(self, x: float, y: float, said: str) -> None:
-        """Add a point with its description."""
+    def dot(self, x: float, y: float, said: str, kind: str = '') -> None:
+        """Add a point with its description; ``kind`` is a further class."""
         across, down = self.at(x, y).split(',')
         self.parts.append(
-            f'<circle class="dot" cx="{across}" cy="{down}" r="4">'
+            f'<circle class="{f"dot {kind}".strip()}" cx="{across}" cy="{down}" r="4">'
             f'<title>{text(said)}</title></circle>'
         )
 
@@ -130,6 +130,7 @@ def froc_section(name: str, summary: dict[str, Any]) -> str:
         f'FROC ({name})',
         chart.svg(),
         table(('FPPI', 'recall [95% CI]', 'score from'), rows, 'Operating points'),
+        recall_table(summary),
         f'<p class="rule">{text(summary["rule"])}</p>',
     )
 
@@ -188,34 +189,76 @@ def roc_section(name: str, summary: dict[str, Any]) -> str:
             rows,
             'Operating points',
         ),
+        recall_table(summary),
         f'<p class="rule">{text(summary.get("rule", ""))}</p>',
     )
 
 
-def calibration_section(name: str, summary: dict[str, Any]) -> str:
-    """Return the reliability diagram with Brier score and calibration error.
+def recall_table(summary: dict[str, Any]) -> str:
+    """Return the figures of exams at the calibration's threshold, '' without them.
+
+    Args:
+        summary (dict): Content of the file.
+    """
+    recall = summary.get('recall')
+    if not recall:
+        return ''
+    figures = ('sensitivity', 'specificity', 'recall_rate')
+    row = (
+        number(recall['threshold']),
+        *(
+            estimate(recall[k], recall.get(f'{k}_low'), recall.get(f'{k}_high'))
+            for k in figures
+        ),
+        f'{recall["positives"]} of {recall["samples"]}',
+        recall.get('warning') or '',
+    )
+    header = (
+        'score from',
+        *(key.replace('_', ' ') for key in figures),
+        'positive exams',
+        'remark',
+    )
+    return table(header, [row], 'Exams recalled at the stored threshold [95% CI]')
+
+
+def calibration_section(name: str, summaries: dict[str, dict[str, Any]]) -> str:
+    """Return reliability diagrams with Brier scores and calibration errors.
 
     Args:
         name (str): Name of the file.
-        summary (dict): ``calibration`` in the file.
+        summaries (dict[str, dict]): ``calibration`` in the file, and ``calibrated``
+            if there is one, by a title such as 'before'.
     """
-    bins = summary['reliability']
     chart = _Chart(
         f'Reliability diagram of {name}', 'Mean predicted probability', 'Share positive'
     )
     chart.line([(0, 0), (1, 1)], 'dash')
-    points = [*zip(bins['mean_score'], bins['positive_share'])]
-    chart.line(points, 'curve')
-    for (x, y), count in zip(points, bins['counts']):
-        chart.dot(x, y, f'{count:g} samples')
+    for kind, (title, summary) in zip(('curve', 'curve second'), summaries.items()):
+        bins = summary['reliability']
+        points = [*zip(bins['mean_score'], bins['positive_share'])]
+        chart.line(points, kind)
+        for (x, y), count in zip(points, bins['counts']):
+            chart.dot(x, y, f'{title}: {count:g} samples', kind.partition(' ')[2])
     figures = [
-        (title, estimate(*(summary[key].get(k) for k in ('value', 'low', 'high'))))
-        for key, title in (('brier', 'Brier score'), ('ece', 'calibration error'))
+        (
+            said,
+            *(
+                estimate(*(each[key].get(k) for k in ('value', 'low', 'high')))
+                for each in summaries.values()
+            ),
+        )
+        for key, said in (('brier', 'Brier score'), ('ece', 'calibration error'))
     ]
+    legend = ''.join(
+        f'<span class="{kind}">{text(title)}</span>'
+        for kind, title in zip(('first', 'second'), summaries)
+    )
     return _section(
         f'Calibration ({name})',
         chart.svg(),
-        table(('figure', 'value [95% CI]'), figures, 'Calibration'),
+        f'<p class="legend">{legend}</p>' if len(summaries) > 1 else '',
+        table(('figure', *summaries), figures, 'Figures [95% CI]'),
     )
 
 

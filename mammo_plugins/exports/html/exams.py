@@ -1,6 +1,6 @@
 """Exams of a page: four views in hanging order, and their results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def exam_article(
     )
     key = text(exam['exam_id'])
     return (
-        f'<article class="card exam" id="exam-{key}"><h3>Exam {key}</h3>'
+        f'<article class="card exam" id="exam-{key}"{_score(exam)}><h3>Exam {key}</h3>'
         f'{_facts(exam)}{hung}{_warnings(exam)}{_findings(exam)}</article>',
         left_out,
     )
@@ -56,21 +56,22 @@ def exam_article(
 
 def _facts(exam: dict[str, Any]) -> str:
     """Return the results for exam, breasts and pairs."""
-    facts = [
-        (title, number(exam[key], 2) if key == 'malignancy' else exam[key] or 'none')
+    facts = [*_recall(exam.get('recall') or {})]
+    facts += [
+        (title, _probability(exam, key) if key == 'malignancy' else exam[key] or 'none')
         for key, title in _FACTS.items()
         if key in exam
     ]
     facts += [
-        (f'malignancy {breast["laterality"]}', number(breast.get('malignancy'), 2))
+        (f'malignancy {breast["laterality"]}', _probability(breast, 'malignancy'))
         for breast in exam.get('breasts', ())
     ]
     facts += [
-        (f'breasts differ in {pair["view"]}', number(pair.get('asymmetric'), 2))
+        (f'breasts differ in {pair["view"]}', _probability(pair, 'asymmetric'))
         for pair in exam.get('pairs', ())
     ]
     facts += [
-        (f'{view_name(view)} {key}', number(view[key], 2))
+        (f'{view_name(view)} {key}', _probability(view, key))
         for view in exam['views']
         for key in ('malignancy', 'abnormal')
         if key in view
@@ -79,6 +80,45 @@ def _facts(exam: dict[str, Any]) -> str:
         return ''
     said = '; '.join(f'{text(title)} <strong>{text(v)}</strong>' for title, v in facts)
     return f'<p class="facts">{said}</p>'
+
+
+def _recall(recall: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the decision on an exam, with its score and the threshold."""
+    if not recall:
+        return
+    decision = {True: 'yes', False: 'no'}.get(recall.get('recalled'), 'not judged')
+    score, threshold = recall.get('exam_score'), recall.get('threshold')
+    yield 'recalled', f'{decision} (score {number(score)}, from {number(threshold)})'
+
+
+def _probability(entry: dict[str, Any], key: str) -> str:
+    """Return a score, and its calibrated probability if there is one."""
+    calibrated = entry.get(f'{key}_calibrated')
+    more = '' if calibrated is None else f' (calibrated {number(calibrated, 2)})'
+    return number(entry.get(key), 2) + more
+
+
+def _score(exam: dict[str, Any]) -> str:
+    """Return the attribute with the exam's score, which the slider acts on.
+
+    It is the highest score of its boxes; for classifiers that of the exam, its breasts,
+    pairs or views, whichever of these exists first.
+    """
+    views = exam['views']
+    if any('detections' in view for view in views):
+        found = [d['score'] for view in views for d in view.get('detections', ())]
+        return f' data-score="{max(found, default=0):.6f}"'
+    for entries, key in (
+        ([exam], 'malignancy'),
+        (exam.get('breasts', ()), 'malignancy'),
+        (exam.get('pairs', ()), 'asymmetric'),
+        (views, 'abnormal'),
+        (views, 'malignancy'),
+    ):
+        scores = [each[key] for each in entries if each.get(key) is not None]
+        if scores:
+            return f' data-score="{max(scores):.6f}"'
+    return ''
 
 
 def _hung(pictures: Sequence[Picture]) -> str:
@@ -146,14 +186,31 @@ def _findings(exam: dict[str, Any]) -> str:
             view_name(view),
             detection['category'],
             number(detection['score']),
+            _calibrated(detection, 'score'),
             number(detection.get('malignancy')),
+            _calibrated(detection, 'malignancy'),
             detection.get('birads') or '-',
             ', '.join(f'{value:.0f}' for value in detection['bbox']),
         )
         for view, detection in found[:_ROWS]
     )
-    header = ('view', 'category', 'score', 'malignancy', 'BI-RADS', 'box in the file')
+    header = (
+        'view',
+        'category',
+        'score',
+        'score, calibrated',
+        'malignancy',
+        'malignancy, calibrated',
+        'BI-RADS',
+        'box in the file',
+    )
     return (
         f'<details><summary>Findings as a table{more}</summary>'
         f'{table(header, rows, "x1, y1, x2, y2 in pixels of the file")}</details>'
     )
+
+
+def _calibrated(detection: dict[str, Any], key: str) -> str:
+    """Return a calibrated probability, '' without one: empty columns are omitted."""
+    value = detection.get(f'{key}_calibrated')
+    return '' if value is None else number(value)

@@ -11,6 +11,7 @@ from typing import TextIO
 from mammo_plugins.io import atomic_path
 from mammo_plugins.version import __version__
 
+from ..model_facts import model_facts
 from ..prediction_file import PredictionFile
 from .elements import table, text
 from .exams import exam_article
@@ -38,8 +39,8 @@ _CONTROLS = """<div class="controls" role="group" aria-label="What is shown">
 <label><input type="checkbox" id="boxes" checked> boxes</label>
 <label><input type="checkbox" id="scores" checked> scores</label>
 <label><input type="checkbox" id="other"> other breast, registered, beside</label>
-<label><input type="checkbox" id="only"> only exams with a box</label>
-<span class="soft" role="status"><span id="count"></span>,
+<label><input type="checkbox" id="only"> only exams from this score</label>
+<span class="soft" role="status"><span id="count"></span>
 <span id="exams-shown"></span></span></div>
 <noscript><p>Without JavaScript all boxes are shown, from any score on.</p></noscript>"""
 
@@ -191,9 +192,7 @@ def _write_origin(
     rows = []
     if predictions is not None:
         info = predictions.info
-        rows = [
-            (key, info[key]) for key in ('config', 'checkpoint', 'run') if key in info
-        ]
+        rows = [*model_facts(info, 'run', 'index', 'part', 'complete').items()]
         rows.append(
             ('mammo_plugins of the predictions', info.get('version', 'unknown'))
         )

@@ -17,17 +17,24 @@ SCRIPT = """
     for (const [score, node] of found) node.classList.toggle('off', score < least);
     for (const [score] of own) shown += score >= least;
     at('threshold-value').textContent = least.toFixed(2);
-    at('count').textContent = `${shown} of ${own.length} boxes`;
+    at('count').textContent = own.length ? `${shown} of ${own.length} boxes,` : '';
     const only = at('only').checked;
-    let visible = 0;
+    let from = 0;
     for (const exam of exams) {
-      const any = exam.querySelector('.found:not(.off)') !== null;
-      exam.classList.toggle('off', only && !any);
-      visible += !(only && !any);
+      const below = !(Number(exam.dataset.score ?? NaN) >= least);
+      exam.classList.toggle('off', only && below);
+      exam.classList.toggle('below', below);
+      from += !below;
     }
-    at('exams-shown').textContent = `${visible} of ${exams.length} exams`;
+    at('exams-shown').textContent =
+      `${from} of ${exams.length} exams from ${least.toFixed(2)}`;
   }
 
+  // switches of things that are not on this page
+  const things = {boxes: '.found', scores: '.found text', other: 'svg.other'};
+  for (const [id, selector] of Object.entries(things)) {
+    at(id).closest('label').hidden = document.querySelector(selector) === null;
+  }
   slider.addEventListener('input', apply);
   at('only').addEventListener('change', apply);
   const toggles = {boxes: 'no-boxes', scores: 'no-scores'};

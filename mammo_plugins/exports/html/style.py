@@ -4,12 +4,12 @@ STYLE = """
 :root {
   color-scheme: light dark;
   --ground: #f6f7f9; --card: #ffffff; --ink: #1b1f24; --soft: #59636e;
-  --rule: #d5dae0; --accent: #0b62c4; --warn: #8a4b00; --found: #ffb000;
+  --rule: #d5dae0; --accent: #0b62c4; --warn: #8a4b00; --second: #b3470f; --found: #ffb000;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #111418; --card: #1a1f25; --ink: #e8ebee; --soft: #a3adb8;
-    --rule: #343c45; --accent: #6cb2ff; --warn: #ffb86b;
+    --rule: #343c45; --accent: #6cb2ff; --warn: #ffb86b; --second: #ff9d5c;
   }
 }
 * { box-sizing: border-box; }
@@ -37,6 +37,10 @@ a { color: var(--accent); }
 .chart .end { text-anchor: end; } .chart .middle { text-anchor: middle; }
 .chart .grid { stroke: var(--rule); stroke-width: 1; }
 .chart .curve { fill: none; stroke: var(--accent); stroke-width: 2; }
+.chart .curve.second { stroke: var(--second); } .chart .dot.second { fill: var(--second); }
+.legend span::before { content: ''; display: inline-block; width: 18px; height: 3px; margin-right: 6px; vertical-align: middle; background: var(--accent); }
+.legend .second::before { background: var(--second); }
+.legend { margin: 4px 0 0; display: flex; gap: 18px; }
 .chart .dash { fill: none; stroke: var(--soft); stroke-dasharray: 4 4; }
 .chart .band { fill: var(--accent); opacity: .18; }
 .chart .dot { fill: var(--accent); }
@@ -53,6 +57,7 @@ section p { overflow-wrap: anywhere; }
   border-radius: 10px; padding: 10px 16px; margin-bottom: 16px;
 }
 .controls label { display: flex; gap: 8px; align-items: center; }
+.controls label[hidden] { display: none; }
 .controls input[type=range] { width: 220px; accent-color: var(--accent); }
 .controls input { accent-color: var(--accent); }
 output { font-variant-numeric: tabular-nums; min-width: 2.6em; }

@@ -74,6 +74,7 @@ class TestResults:
             kind = content.get('format') if isinstance(content, dict) else None
             if kind == FROC:
                 self.sections['curves'].append(froc_section(file.stem, read_froc(file)))
+                self._add_calibration(file.stem, content)
             elif kind == ROC:
                 self._add_roc(file.stem, content)
             elif not self._subgroups(content):
@@ -93,10 +94,19 @@ class TestResults:
             if not all(column in content[key] for column in columns):
                 raise ValueError(f'{key}: lacks one of {", ".join(columns)}')
         self.sections['curves'].append(roc_section(name, content))
-        if content.get('calibration'):
-            self.sections['calibration'].append(
-                calibration_section(name, content['calibration'])
+        self._add_calibration(name, content)
+
+    def _add_calibration(self, name: str, content: dict[str, Any]) -> None:
+        summaries = {
+            title: content[key]
+            for key, title in (
+                ('calibration', 'scores as they are'),
+                ('calibrated', 'calibrated'),
             )
+            if content.get(key)
+        }
+        if summaries:
+            self.sections['calibration'].append(calibration_section(name, summaries))
 
     @staticmethod
     def _subgroups(content: Any) -> dict[str, list[dict[str, Any]]]:
