@@ -13,10 +13,11 @@ from mmengine.dataset import pseudo_collate
 
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.apis.ensembles import trained_flips
+from mammo_plugins.apis.ensembles import refuse_repeated, trained_flips
 from mammo_plugins.apis.trained_model import TrainedModel
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.evaluation.functional import weighted_boxes_fusion
+from mammo_plugins.io import file_sha256
 from mammo_plugins.registry import MODELS
 
 DETECTOR = CONFIGS / 'baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
@@ -140,8 +141,8 @@ def test_results_of_another_ensemble_are_not_mixed(detectors):
     for options in (
         dict(),
         dict(tta='flip'),
-        dict(ensemble=[detectors[0]]),
         dict(ensemble=[detectors[1]]),
+        dict(ensemble=[detectors[1]], tta='flip'),
     ):
         inferencer = ExamInferencer(DETECTOR, detectors[0], 'cpu', **options)
         runs.append(inferencer.run_key(['exam']))
@@ -150,10 +151,10 @@ def test_results_of_another_ensemble_are_not_mixed(detectors):
 
 
 def test_the_command_tests_an_ensemble(detectors, phantom_root, tmp_path, run_tool):
-    """With another model and flips it finds something else than with itself."""
+    """With another model and flips it finds something else than alone."""
     recalls = []
     for options in (
-        ['--ensemble', detectors[0]],
+        [],
         ['--ensemble', detectors[1], '--tta', 'flip'],
     ):
         done = run_tool(
@@ -172,9 +173,41 @@ def test_the_command_tests_an_ensemble(detectors, phantom_root, tmp_path, run_to
         froc = json.loads((tmp_path / 'test/froc.json').read_text())
         recalls.append([froc['counts']['detections'], *froc['samples']['score']])
     assert recalls[0] != recalls[1]
+    assert froc['tested'] == dict(
+        score='views.detections.score',
+        checkpoint=[path.name for path in detectors],
+        checkpoint_sha256=[*map(file_sha256, detectors)],
+        tta='flip',
+        part=[str(phantom_root / 'annotations/test.json')],
+        part_sha256=[file_sha256(phantom_root / 'annotations/test.json')],
+    )
+    assert (tmp_path / 'test/froc_reliability.png').is_file()
     note = json.loads((tmp_path / 'tested.json').read_text())
     assert note['ensemble'] == ['seed_1.pth'] and note['tta'] == 'flip'
     missing = run_tool(
         'tools/test.py', DETECTOR, detectors[0], '--ensemble', tmp_path / 'none.pth'
     )
     assert missing.returncode == 2 and 'none.pth: no such checkpoint' in missing.err
+
+
+@pytest.mark.parametrize('count', [1, 2])
+def test_a_checkpoint_twice_is_refused(tmp_path, run_tool, count):
+    """By its content, wherever in the list: a copy has another name."""
+    paths = [tmp_path / f'{name}.pth' for name in 'abc']
+    for path, text in zip(paths, ('x', 'xy'[count - 1], 'y')):
+        path.write_text(text)
+    refuse_repeated(paths[:1])
+    first, second = (paths[0], paths[1]) if count == 1 else (paths[1], paths[2])
+    said = f'{second} has the same content as {first}'
+    with pytest.raises(ConfigError, match=said):
+        refuse_repeated(paths)
+    with pytest.raises(ConfigError, match='has the same content'):
+        refuse_repeated([paths[0], paths[0]])
+    for tool in ('tools/test.py', 'tools/calibrate.py'):
+        done = run_tool(tool, DETECTOR, paths[0], '--ensemble', *paths[1:])
+        assert done.returncode == 2 and said in done.err
+
+
+def test_inference_refuses_a_checkpoint_twice(detectors):
+    with pytest.raises(ConfigError, match='an ensemble needs different checkpoints'):
+        TrainedModel(DETECTOR, detectors[0], 'cpu', ensemble=detectors)

@@ -7,11 +7,11 @@ import pytest
 from mammo_plugins.apis.calibration import Calibration
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.subgroups import Column, subgroups
-from mammo_plugins.io import JsonError
+from mammo_plugins.io import JsonError, file_sha256
 
 FACTS = dict(
     format='mammo_plugins.calibration/1',
-    checkpoint_sha256=[],
+    checkpoint_sha256=['0' * 64],
     tta=None,
     scores={},
     operating_point=dict(score='breasts.malignancy', threshold=0.5),
@@ -82,7 +82,13 @@ def result(tmp_path):
         images=[[0, 1], [2, 3], [4, 5], [6, 7]],
     )
     path = tmp_path / 'roc.json'
-    path.write_text(json.dumps(dict(samples=samples)))
+    tested = dict(
+        score='breasts.malignancy',
+        checkpoint_sha256=['0' * 64],
+        tta=None,
+        part=[str(tmp_path / 'test.json')],
+    )
+    path.write_text(json.dumps(dict(samples=samples, tested=tested)))
     return path
 
 
@@ -153,16 +159,83 @@ def test_mistakes(result, annotations, tmp_path):
             Column.parse(text)
     with pytest.raises(FileNotFoundError, match='mammo test writes it'):
         rows(tmp_path / 'none.json', annotations, 'density')
-    samples = json.loads(result.read_text())['samples']
+    content = json.loads(result.read_text())
+    samples = content['samples']
     samples['images'][2] = [77]
-    result.write_text(json.dumps(dict(samples=samples)))
+    result.write_text(json.dumps(content))
     with pytest.raises(ConfigError, match='1 of 4 samples are of images that'):
         rows(result, annotations, 'density')
     samples['images'][2], samples['exam'][0] = [4], None
-    result.write_text(json.dumps(dict(samples=samples)))
+    result.write_text(json.dumps(content))
     with pytest.raises(ConfigError, match='exam_id'):
         rows(result, annotations, 'density', None, Calibration(FACTS))
     for text, said in (('{"samples": 3}', 'of one length'), ('{}', 'no samples')):
         result.write_text(text)
         with pytest.raises(JsonError, match=said):
             rows(result, annotations, 'density')
+
+
+def change(result, **tested):
+    content = json.loads(result.read_text())
+    content['tested'].update(tested)
+    result.write_text(json.dumps(content))
+
+
+def test_other_annotations_with_the_same_ids(result, annotations, tmp_path):
+    """Every part numbers its images from 1: ids alone would give a table."""
+    other = tmp_path / 'val.json'
+    data = json.loads(annotations.read_text())
+    for image in data['images']:
+        image['density'] = 'D'
+    other.write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match='test.json was tested, not .*val.json'):
+        rows(result, other, 'density')
+    link = tmp_path / 'link.json'
+    link.symlink_to(annotations)
+    expected = rows(result, annotations, 'density')
+    assert rows(result, link, 'density') == expected
+    # tested elsewhere: the content counts
+    change(result, part=['/gone/test.json'], part_sha256=[file_sha256(annotations)])
+    assert rows(result, annotations, 'density') == expected
+    with pytest.raises(ConfigError, match='/gone/test.json was tested'):
+        rows(result, other, 'density')
+    # the tested file gained a column
+    change(result, part=[str(other)], part_sha256=['0' * 64])
+    assert rows(result, other, 'density')['D'][0] == 4
+    change(result, part=[str(other), str(annotations)])
+    with pytest.raises(ConfigError, match='was tested, not'):
+        rows(result, other, 'density')
+    for part in (None, [], 'test.json', [1]):
+        change(result, part=part)
+        with pytest.raises(ConfigError, match='does not state which annotation file'):
+            rows(result, annotations, 'density')
+
+
+@pytest.mark.parametrize(
+    'tested, said',
+    [
+        (dict(checkpoint_sha256=['1' * 64]), 'for other checkpoints'),
+        (dict(checkpoint_sha256=['0' * 64] * 2), 'for other checkpoints'),
+        (dict(tta='flip'), r'for --tta none \(the test: flip\)'),
+        (dict(score='pairs.asymmetric'), r'another score, breasts.malignancy \(the'),
+        (dict(score=None), 'another score'),
+        (dict(checkpoint_sha256=None), 'does not state which model was tested'),
+    ],
+)
+def test_the_calibration_of_another_model(result, annotations, tested, said):
+    change(result, **tested)
+    with pytest.raises(ConfigError, match=said):
+        rows(result, annotations, 'density', None, Calibration(FACTS, 'c.json'))
+
+
+def test_a_calibration_without_a_threshold(result, annotations):
+    calibration = Calibration(dict(FACTS, operating_point=None), 'c.json')
+    with pytest.raises(ConfigError, match='c.json: operating_point is null'):
+        rows(result, annotations, 'density', None, calibration)
+
+
+@pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
+def test_thresholds_that_are_no_numbers(value, run_tool):
+    words = ['r.json', 'a.json', '--by', 'age', f'--threshold={value}']
+    done = run_tool('tools/analysis_tools/subgroups.py', *words)
+    assert done.returncode == 2 and 'expected a finite number' in done.err

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
 from mammo_plugins.anatomy import CanonicalFrame
+from mammo_plugins.evaluation.metrics import FROCMetric
 from mammo_plugins.registry import METRICS, TRANSFORMS
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -242,6 +244,7 @@ def test_files(tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == [
         'test_froc_0.5.json',
         'test_froc_0.5.png',
+        'test_froc_0.5_reliability.png',
     ]
     written = json.loads((folder / 'test_froc_0.5.json').read_text())
     assert written['iou_thr'] == 0.5 and written['match'] == 'bbox'
@@ -458,3 +461,28 @@ def test_the_file_keeps_images_and_detections(tmp_path):
     )
     evaluate(samples, n_bootstrap=0, out_dir=str(tmp_path))
     assert 'detections' not in json.loads((tmp_path / 'froc.json').read_text())
+
+
+def test_calibration_of_detections(tmp_path):
+    """Each detection on a lesion is positive; those on ignored regions do not count."""
+    images = [
+        Image('a', [(A, 0.9), (A, 0.8), (OFF, 0.3)], [A], []),
+        Image('b', [(B, 0.6), (OFF, 0.2)], [], [B]),
+    ]
+    samples = [to_sample(im, i, patient_id=im.patient) for i, im in enumerate(images)]
+    got = evaluate(samples, n_bootstrap=0, out_dir=str(tmp_path))
+    found = json.loads((tmp_path / 'froc.json').read_text())
+    expected = (0.1**2 + 0.2**2 + 0.3**2 + 0.2**2) / 4
+    assert got['froc/brier'] == pytest.approx(expected)
+    assert found['calibration']['brier']['value'] == pytest.approx(expected)
+    assert found['calibration']['ece']['value'] == pytest.approx(0.2)
+    assert found['calibrated'] is None and 'froc/brier_calibrated' not in got
+    metric = FROCMetric(n_bootstrap=0, out_dir=str(tmp_path))
+    metric.dataset_meta = {}
+    metric.calibrator = partial(np.multiply, 0.5)
+    metric.process(None, [sample.to_dict() for sample in samples])
+    got = metric.evaluate(len(samples))
+    expected = (0.55**2 + 0.6**2 + 0.15**2 + 0.1**2) / 4
+    assert got['froc/brier_calibrated'] == pytest.approx(expected)
+    none = [to_sample(Image('a', [], [A], []), 0, patient_id='a')]
+    assert 'froc/brier' not in evaluate(none, n_bootstrap=0)

@@ -132,6 +132,21 @@ def instances(images):
     return found
 
 
+def items_of(content):
+    for item in content.get('ContentSequence', ()):
+        yield item
+        yield from items_of(item)
+
+
+def errors_of(path):
+    said = subprocess.run(['dciodvfy', path], capture_output=True, text=True).stderr
+    return [
+        line
+        for line in said.splitlines()
+        if line.startswith('Error') and not line.endswith(ACCEPTED)
+    ]
+
+
 def expected(view):
     return [d for d in view['detections'] if d['score'] >= 0.2]
 
@@ -315,6 +330,64 @@ def test_breasts_pairs_and_views_that_are_classified(content, images, tmp_path):
     ]
 
 
+def test_calibrated_probabilities_and_recall(content, images, tmp_path):
+    """The probability by its code, the score by a code of ours, and the decision."""
+    exam = copy.deepcopy(content['exams'][0])
+    exam['recall'] = dict(exam_score=0.93, threshold=0.5, recalled=True)
+    for view in exam['views']:
+        for found in view['detections']:
+            found.update(score_calibrated=0.25, malignancy_calibrated=0.125)
+    second = copy.deepcopy(exam)
+    second['exam_id'] = 'b' * 12
+    second['recall'] = dict(exam_score=None, threshold=0.5, recalled=None)
+    info = dict(
+        content['info'],
+        config='a_config_of_a_long_name_by_someone_who_says_all.py',
+        checkpoint='seed_0.pth',
+        ensemble=['seed_1.pth', 'seed_2.pth'],
+        tta='flip',
+        precision='bf16',
+    )
+    export(dict(content, info=info, exams=[exam, second]), images, tmp_path)
+    reports = objects(tmp_path / 'dicom', 'report')
+    report = hd.sr.ComprehensiveSR.from_dataset(reports[(exam['exam_id'],)]).content
+    for group in report.get_planar_roi_measurement_groups():
+        said = {m.name.meaning: (m.value, m) for m in group.get_measurements()}
+        for name, value in (
+            ('Certainty of Finding', 25),
+            ('Probability of cancer', 12.5),
+        ):
+            assert said[name][0] == value
+            assert said[name][1].method.meaning == 'Calibrated on a validation part'
+            assert f'Uncalibrated score: {name}' in said
+        assert said['Uncalibrated score: Certainty of Finding'][0] in (93, 41)
+    (group,) = report.get_image_measurement_groups()
+    figures = {m.name.meaning: m.value for m in group.get_measurements()}
+    assert figures['Score of the exam, before calibration'] == 93
+    assert figures['Score from which an exam is recalled'] == 50
+    (decision,) = group.get_qualitative_evaluations()
+    assert decision.value.meaning == 'Recalled'
+    texts = [
+        str(each.TextValue)
+        for each in items_of(reports[(exam['exam_id'],)])
+        if each.ValueType == 'TEXT'
+    ]
+    name = 'a_config_of_a_long_name_by_someone_who_says_all.py, see +2, flip'
+    assert name in texts and len(name) == 64
+    for said in (
+        'checkpoint: seed_0.pth',
+        'ensemble: seed_1.pth, seed_2.pth',
+        'tta: flip',
+        'precision: bf16',
+    ):
+        assert texts.count(said) == 1
+    unjudged = hd.sr.ComprehensiveSR.from_dataset(reports[('b' * 12,)]).content
+    (group,) = unjudged.get_image_measurement_groups()
+    assert not group.get_qualitative_evaluations()
+    if shutil.which('dciodvfy'):
+        assert not errors_of(tmp_path / f'dicom/{exam["exam_id"]}_report.dcm')
+
+
 @pytest.mark.parametrize('kind', ['report', 'presentation', 'masses'])
 def test_objects_say_that_they_are_for_research(written, segmented, kind):
     folder = segmented[0] if kind == 'masses' else written
@@ -336,13 +409,7 @@ def test_a_validator_finds_no_error(written, segmented, kind):
         pytest.skip('dciodvfy is not installed: apt-get install dicom3tools')
     folder = segmented[0] if kind == 'masses' else written
     for path in sorted(folder.glob(f'*_{kind}.dcm')):
-        said = subprocess.run(['dciodvfy', path], capture_output=True, text=True).stderr
-        errors = [
-            line
-            for line in said.splitlines()
-            if line.startswith('Error') and not line.endswith(ACCEPTED)
-        ]
-        assert not errors
+        assert not errors_of(path)
 
 
 def test_dcmtk_reads_reports(written, content):

@@ -22,6 +22,17 @@ from mammo_plugins.exports.html import PageOptions, TestResults, write_page
 from mammo_plugins.io import read_mammogram, write_json
 
 SHOWN = 2
+RECALL = dict(
+    threshold=0.4375,
+    sensitivity=0.8125,
+    sensitivity_low=0.6875,
+    sensitivity_high=0.9375,
+    specificity=0.5625,
+    recall_rate=0.6875,
+    samples=32,
+    positives=16,
+    warning='few cases: 9 negative patients',
+)
 VOID = ('meta', 'link', 'input', 'br', 'image', 'rect', 'line', 'circle', 'polygon')
 
 
@@ -58,10 +69,8 @@ def work_dir(tmp_path_factory):
         ImageMatches(rng.random(3), np.array([0, -1, -1][:3]), 1, f'p{k}')
         for k in range(12)
     ]
-    write_json(
-        folder / 'test/froc.json',
-        froc_summary(FROCData.from_images(matches), 0.2, 'bbox', n_bootstrap=20),
-    )
+    froc = froc_summary(FROCData.from_images(matches), 0.2, 'bbox', n_bootstrap=20)
+    write_json(folder / 'test/froc.json', dict(froc, recall=RECALL))
     labels = np.arange(30) % 2
     scores = np.clip(rng.normal(0.3 + 0.3 * labels, 0.2), 0, 1)
     summary = roc_summary(labels, scores, list(range(30)), n_bootstrap=20)
@@ -74,6 +83,12 @@ def work_dir(tmp_path_factory):
                 mean_score=[0.25, 0.75], positive_share=[0.5, 1.0], counts=[10, 20]
             ),
         ),
+        calibrated=dict(
+            brier=dict(value=0.0875, low=0.05, high=0.125),
+            ece=dict(value=0.03125, low=None, high=None),
+            reliability=dict(mean_score=[0.5], positive_share=[0.5], counts=[30]),
+        ),
+        recall=RECALL,
         subgroups=dict(
             density=[
                 dict(group=None, auc=0.75, auc_low=0.5, auc_high=0.875, patients=30),
@@ -273,6 +288,11 @@ def test_all_that_was_given_is_there(tags):
         'AUC 0.',
         '0.163 [0.100, 0.200]',
         '0.062',
+        '0.087 [0.050, 0.125]',
+        '0.031',
+        'few cases: 9 negative patients',
+        '0.812 [0.688, 0.938]',
+        '16 of 32',
         'few cases: 1 positive',
         '0.750 [0.500, 0.875]',
         'A lesion is found if',
@@ -339,6 +359,78 @@ def test_outlines_and_facts_of_whole_exams(content, phantom_root, tmp_path):
     assert text.count('<g class="found"><polygon') == 2  # beside, too
 
 
+def test_recall_is_reported_for_each_file(tags):
+    captions = [text for text in tags.texts if text.startswith('Exams recalled at')]
+    assert len(captions) == 2  # FROC and ROC
+
+
+@pytest.fixture
+def classified(content, phantom_root, tmp_path):
+    """Exams of a classifier with a calibration: one recalled, one not judged."""
+    exams = copy.deepcopy(content['exams'][:2])
+    for exam in exams:
+        for view in exam['views']:
+            del view['detections']
+    exams[0].update(
+        recall=dict(exam_score=0.75, threshold=0.5, recalled=True),
+        breasts=[
+            dict(laterality='R', malignancy=0.75, malignancy_calibrated=0.25),
+            dict(laterality='L', malignancy=0.125),
+        ],
+    )
+    exams[1].update(
+        recall=dict(exam_score=None, threshold=0.5, recalled=None),
+        pairs=[dict(view='CC', asymmetric=0.375, asymmetric_calibrated=0.5)],
+    )
+    info = dict(
+        content['info'],
+        ensemble=['b.pth', 'c.pth'],
+        tta='flip',
+        precision='bf16',
+        index='feed',
+        part='0 of 4',
+        complete=False,
+    )
+    predictions = PredictionFile(
+        write_predictions(tmp_path, dict(content, info=info, exams=exams))
+    )
+    options = PageOptions(phantom_root / 'dicom', height=96)
+    write_page(tmp_path / 'a.html', predictions, TestResults(), options)
+    return tmp_path / 'a.html'
+
+
+def test_calibration_recall_and_the_whole_model(classified):
+    text = re.sub(r'</?(td|tr|strong)>', '|', classified.read_text())
+    for said in (
+        'recalled |yes (score 0.750, from 0.500)|',
+        'malignancy R |0.75 (calibrated 0.25)|',
+        'malignancy L |0.12|',
+        'recalled |not judged (score -, from 0.500)|',
+        'breasts differ in CC |0.38 (calibrated 0.50)|',
+        '|ensemble||b.pth, c.pth|',
+        '|tta||flip|',
+        '|precision||bf16|',
+        '|index||feed|',
+        '|part||0 of 4|',
+        '|complete||False|',
+    ):
+        assert said in text
+
+
+def test_calibrated_scores_of_boxes(content, tmp_path):
+    exam = copy.deepcopy(content['exams'][0])
+    exam['views'][0]['detections'][0].update(
+        score_calibrated=0.0625, malignancy_calibrated=0.6875
+    )
+    predictions = PredictionFile(
+        write_predictions(tmp_path, dict(content, exams=[exam]))
+    )
+    write_page(tmp_path / 'a.html', predictions, TestResults())
+    text = (tmp_path / 'a.html').read_text()
+    assert '<td>0.062</td>' in text and '<td>0.688</td>' in text
+    assert text.count('calibrated</th>') == 2
+
+
 @pytest.mark.parametrize(
     'text, said',
     [
@@ -389,7 +481,7 @@ def test_in_a_browser(browser, page, content):
     assert browser.value("document.getElementById('threshold').value") == '0.5'
     assert browser.value(VISIBLE) == (scores >= 0.5).sum() < (scores >= 0.3).sum()
     said = browser.value("document.getElementById('count').textContent")
-    assert said == f'{(scores >= 0.5).sum()} of {len(scores)} boxes'
+    assert said == f'{(scores >= 0.5).sum()} of {len(scores)} boxes,'
     assert browser.value("document.getElementById('threshold-value').value") == '0.50'
 
     shown = "document.querySelector('svg.other').getClientRects().length"
@@ -408,7 +500,7 @@ def test_in_a_browser(browser, page, content):
     browser.press('End', 35)
     browser.value("document.getElementById('only').click()")
     said = browser.value("document.getElementById('exams-shown').textContent")
-    assert said == f'0 of {SHOWN} exams'
+    assert said == f'0 of {SHOWN} exams from 1.00'
 
     assert browser.value(
         '[...document.querySelectorAll("image")].every((node) => node.href.baseVal'
@@ -418,6 +510,32 @@ def test_in_a_browser(browser, page, content):
     assert [url for url in browser.requests() if not url.startswith('data:')] == [
         page.as_uri()
     ]
+
+
+def test_the_slider_of_classifiers(browser, classified):
+    """It acts on the exams' scores; switches of boxes are not shown."""
+    browser.open(classified)
+    hidden = "document.getElementById('{}').closest('label').hidden"
+    assert [browser.value(hidden.format(k)) for k in ('boxes', 'scores', 'other')] == [
+        True,
+        True,
+        False,
+    ]
+    assert browser.value("document.getElementById('count').textContent") == ''
+    shown = "document.getElementById('exams-shown').textContent"
+    assert browser.value(shown) == '2 of 2 exams from 0.20'
+    browser.value("document.getElementById('threshold').focus()")
+    for _ in range(20):
+        browser.press('ArrowRight', 39)
+    assert browser.value(shown) == '1 of 2 exams from 0.40'
+    visible = (
+        "[...document.querySelectorAll('.exam')]"
+        '.map((node) => node.getClientRects().length)'
+    )
+    assert browser.value(visible) == [1, 1]
+    browser.value("document.getElementById('only').click()")
+    assert browser.value(visible) == [1, 0]
+    assert browser.complaints() == []
 
 
 def test_the_browser_would_tell(browser, tmp_path):

@@ -87,3 +87,62 @@ def test_no_cell_is_a_formula(tmp_path):
         'a\\nb.dcm',
         'ü,"x".dcm',
     ]
+
+
+def test_calibrated_scores_and_recall(tmp_path):
+    """Each exam with a decision has a row, detectors' too."""
+    found = dict(
+        category='mass',
+        score=0.9,
+        score_calibrated=0.25,
+        malignancy=0.5,
+        malignancy_calibrated=0.125,
+        bbox=[0, 0, 1, 1],
+    )
+    exams = [
+        dict(
+            exam_id='a',
+            recall=dict(exam_score=0.9, threshold=0.61, recalled=True),
+            views=[view('a.dcm', detections=[found])],
+        ),
+        dict(
+            exam_id='b',
+            recall=dict(exam_score=None, threshold=0.61, recalled=None),
+            pairs=[dict(view='CC', asymmetric=0.5, asymmetric_calibrated=0.75)],
+            views=[view('b.dcm', abnormal=0.3, abnormal_calibrated=0.0625)],
+        ),
+        dict(
+            exam_id='c',
+            malignancy=0.4,
+            malignancy_calibrated=0.375,
+            recall=dict(exam_score=0.4, threshold=0.61, recalled=False),
+            breasts=[dict(laterality='L', malignancy=0.4, malignancy_calibrated=0.5)],
+            views=[],
+        ),
+    ]
+    counts, rows = read(tmp_path, exams)
+    assert counts == dict(exam=3, view=2, finding=1, pair=1, breast=1)
+    decisions = [
+        tuple(row[key] for key in ('exam_id', 'exam_score', 'threshold', 'recalled'))
+        for row in rows
+        if row['level'] == 'exam'
+    ]
+    assert decisions == [
+        ('a', '0.9', '0.61', 'True'),
+        ('b', '', '0.61', ''),
+        ('c', '0.4', '0.61', 'False'),
+    ]
+    calibrated = {
+        (row['exam_id'], row['level'], key): row[f'{key}_calibrated']
+        for row in rows
+        for key in ('score', 'malignancy', 'abnormal', 'asymmetric')
+        if row[f'{key}_calibrated']
+    }
+    assert calibrated == {
+        ('a', 'finding', 'score'): '0.25',
+        ('a', 'finding', 'malignancy'): '0.125',
+        ('b', 'pair', 'asymmetric'): '0.75',
+        ('b', 'view', 'abnormal'): '0.0625',
+        ('c', 'exam', 'malignancy'): '0.375',
+        ('c', 'breast', 'malignancy'): '0.5',
+    }

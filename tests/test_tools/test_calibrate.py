@@ -7,6 +7,7 @@ import torch
 from config_runs import CONFIGS
 from mmengine.config import Config
 
+from mammo_plugins.apis.calibration import Calibration
 from mammo_plugins.registry import MODELS
 
 CONFIG = CONFIGS / 'divf/divf-concatenate_r18_phantom.py'
@@ -97,6 +98,13 @@ def test_from_the_validation_part_to_an_exam(
     )
     assert by.returncode == 0, by.err
     assert 'density:' in by.out and 'few cases' in by.out and 'sensitivity' in by.out
+    other = run_tool(
+        'tools/analysis_tools/subgroups.py',
+        file,
+        phantom_root / 'annotations/test.json',
+        *('--by', 'density'),
+    )
+    assert other.returncode == 2 and 'was tested, not ' in other.err
     same = run_tool(
         'tools/analysis_tools/compare.py', file, file, '--out', tmp_path / 'c.json'
     )
@@ -104,6 +112,32 @@ def test_from_the_validation_part_to_an_exam(
     assert 'the same in both' in same.out and 'A - B 0.000' in same.out
     assert json.loads((tmp_path / 'c.json').read_text())['files'] == [str(file)] * 2
     assert_private(done.out, by.out, out, tmp_path / 'work/test', path.read_text())
+
+
+def test_a_point_that_no_threshold_reaches(
+    checkpoint, phantom_root, tmp_path, run_tool
+):
+    """The calibrated scores are kept, and what to do about the rest is told."""
+    path = tmp_path / 'c.json'
+    done = run_tool(
+        'tools/calibrate.py',
+        CONFIG,
+        checkpoint,
+        *('--operating-point', 'recall-rate=0.001', '--out', path),
+        *options(phantom_root, tmp_path / 'work'),
+    )
+    assert done.returncode == 0, done.err
+    assert (
+        'warning: no threshold calls any exam at recall-rate 0.001; choose another '
+        '--operating-point' in done.out
+    )
+    assert 'an exam is recalled if' not in done.out and f'wrote {path}' in done.out
+    facts = json.loads(path.read_text())
+    assert facts['operating_point'] is None
+    assert facts['scores']['breasts.malignancy']['method'] == 'temperature'
+    entry = dict(breasts=[dict(malignancy=0.5)])
+    Calibration(facts, path).apply(entry)
+    assert 'recall' not in entry and 'malignancy_calibrated' in entry['breasts'][0]
 
 
 def test_another_checkpoint_is_refused(checkpoint, phantom_root, tmp_path, run_tool):

@@ -60,7 +60,7 @@ class FROCMetric(BaseMetric):
     ``recall@f_normals``, with FPPI counted only on normal images (if there are any);
     ``max_recall`` and ``max_fppi`` for all detections without a threshold; and
     ``n_images``, ``n_normals``, ``n_lesions`` and ``n_outside``; ``brier`` and ``ece``
-    of the scores as probabilities of hits, if there are detections, and with a
+    of the scores as probabilities that a detection is on a lesion, and with a
     calibration ``brier_calibrated`` and ``ece_calibrated``. Recall without lesions is
     NaN.
 
@@ -85,7 +85,7 @@ class FROCMetric(BaseMetric):
             the prefix and overwritten by each evaluation; the file contains
             :func:`~mammo_plugins.evaluation.functional.froc_summary`, under
             ``classes`` that of each class, and ``calibration`` and ``calibrated`` as
-            in ``ROCMetric``, of all detections: positive is a hit.
+            in ``ROCMetric``, of all detections: one on a lesion is positive.
             ``froc_reliability.png`` shows both. Defaults to None: no files.
         collect_device (str): 'cpu' or 'gpu', see
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
@@ -126,7 +126,7 @@ class FROCMetric(BaseMetric):
         self.seed = seed
         self.out_dir = out_dir
         self.keep_detections = keep_detections
-        # of hits, if the model has a calibration
+        # of probabilities, if the model has a calibration
         self.calibrator: Callable[[np.ndarray], np.ndarray] | None = None
         self._warned = False
 
@@ -288,7 +288,7 @@ class FROCMetric(BaseMetric):
     def _calibrations(
         self, detections: dict[str, list], patients: Sequence[Hashable]
     ) -> dict[str, dict | None]:
-        """Return the calibration of detections as hits, and after the calibrator."""
+        """Return the calibration of the scores, and of those of the calibrator."""
         labels, scores = (np.array(detections[k], float) for k in ('label', 'score'))
         owners = [patients[i] for i in detections['image']]
         each = dict(calibration=scores)

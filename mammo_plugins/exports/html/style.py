@@ -91,6 +91,7 @@ body.compare .pictures .lone { display: flex; flex: 1 1 0; align-items: center; 
 .other .found text { display: none; }
 .found.off, body.no-boxes .found, body.no-scores .found text { display: none; }
 .exam.off { display: none; }
+.exam.below h3::after { content: ' below the score'; color: var(--soft); font-weight: 400; }
 ul { margin: 4px 0 10px; padding-left: 22px; }
 .warning { color: var(--warn); }
 details > summary { cursor: pointer; color: var(--accent); }
