@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import argparse
+import math
 from pathlib import Path
 
 from . import known
@@ -24,6 +25,25 @@ class _KeyValues(argparse.Action):
             self.dest,
             [*(getattr(namespace, self.dest, None) or ()), *values],
         )
+
+
+def finite(text: str) -> float:
+    """Return a number of the command line; an argument's ``type``.
+
+    Args:
+        text (str): The argument. NaN and infinity pass comparisons that they should
+            not.
+
+    Raises:
+        ArgumentTypeError: If it is not a finite number.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'{text}: expected a finite number')
+    return value
 
 
 def _not_readable(parser, values, why):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import known
-from .arguments import add_limit_argument
+from .arguments import add_limit_argument, finite
 from .command import Command
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class DataSet:
         )
         parser.add_argument(
             '--ratios',
-            type=float,
+            type=finite,
             nargs=3,
             default=[*(self.ratios or known.RATIOS).values()],
             metavar=('TRAIN', 'VAL', 'TEST'),
@@ -111,7 +111,7 @@ class DataSet:
         if self.official_split:
             parser.add_argument(
                 '--val-share',
-                type=float,
+                type=finite,
                 default=0.1,
                 metavar='P',
                 help='share of the official training patients moved to val, if '

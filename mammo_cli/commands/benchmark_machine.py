@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mammo_cli import known
+from mammo_cli.arguments import finite
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse
 
@@ -38,7 +39,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--limit',
-        type=float,
+        type=finite,
         default=330,
         help='seconds after which running parts are stopped; their finished rows '
         'are kept (default: %(default)s)',

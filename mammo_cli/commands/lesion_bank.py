@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mammo_cli import known
-from mammo_cli.arguments import add_extra_root, add_limit_argument
+from mammo_cli.arguments import add_extra_root, add_limit_argument, finite
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 
@@ -30,7 +30,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--context',
-        type=float,
+        type=finite,
         default=1.0,
         metavar='FACTOR',
         help='factor by which boxes are enlarged around their centres; above 1 '

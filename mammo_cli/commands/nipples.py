@@ -2,7 +2,7 @@
 
 import argparse
 
-from mammo_cli.arguments import add_config_arguments, add_device, add_extra_root
+from mammo_cli.arguments import add_config_arguments, add_device, add_extra_root, finite
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.runs import check_device
@@ -28,7 +28,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--least-confidence',
-        type=float,
+        type=finite,
         default=0.0,
         metavar='C',
         help='minimum confidence of a nipple found on the skin line, from 0 to '

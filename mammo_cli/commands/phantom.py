@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mammo_cli import known
+from mammo_cli.arguments import finite
 from mammo_cli.command import Command
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--prevalence',
-        type=float,
+        type=finite,
         default=default['prevalence'],
         metavar='P',
         help='share of exams with a lesion (default: %(default)s)',
     )
     arguments.add_argument(
         '--lesion-diameter',
-        type=float,
+        type=finite,
         nargs=2,
         default=default['lesion_diameter_mm'],
         metavar=('MIN', 'MAX'),
@@ -66,14 +67,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--missing-views',
-        type=float,
+        type=finite,
         default=0.0,
         metavar='P',
         help='probability that a view is missing (default: %(default)s)',
     )
     arguments.add_argument(
         '--split',
-        type=float,
+        type=finite,
         nargs=3,
         default=(0.75, 0.0, 0.25),
         metavar=('TRAIN', 'VAL', 'TEST'),

@@ -2,6 +2,7 @@
 
 import argparse
 
+from mammo_cli.arguments import finite
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 
@@ -14,7 +15,10 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--seeds', type=int, nargs='+', help="seeds to use instead of the config's"
     )
     arguments.add_argument(
-        '--fppi', type=float, default=0.5, help='operating point (default: %(default)s)'
+        '--fppi',
+        type=finite,
+        default=0.5,
+        help='operating point (default: %(default)s)',
     )
 
 

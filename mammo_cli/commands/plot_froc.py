@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mammo_cli.arguments import finite
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.light import light
@@ -27,7 +28,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--max-fppi',
-        type=float,
+        type=finite,
         default=4.0,
         help='right end of the FPPI axis (default: 4)',
     )

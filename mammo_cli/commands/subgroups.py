@@ -1,8 +1,8 @@
 """Break down test results by density, age, vendor, lesion size or any column."""
 
 import argparse
-import math
 
+from mammo_cli.arguments import finite
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 
@@ -26,7 +26,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     threshold = arguments.add_mutually_exclusive_group()
     threshold.add_argument(
-        '--threshold', type=float, help='score from which a sample counts as positive'
+        '--threshold', type=finite, help='score from which a sample counts as positive'
     )
     threshold.add_argument(
         '--calibration',
@@ -47,8 +47,6 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible numbers."""
     if args.draws < 0:
         parser.error(f'--draws {args.draws}: expected 0 or more')
-    if args.threshold is not None and not math.isfinite(args.threshold):
-        parser.error(f'--threshold {args.threshold}: expected a finite number')
 
 
 def run(args: argparse.Namespace) -> None:

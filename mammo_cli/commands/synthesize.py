@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from mammo_cli import known
+from mammo_cli.arguments import finite
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.runs import check_device
@@ -44,7 +45,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--sigma',
-        type=float,
+        type=finite,
         nargs=2,
         default=list(known.SIGMA_RANGE),
         metavar=('LOW', 'HIGH'),
@@ -74,13 +75,13 @@ def add_beta_and_context(arguments: argparse.ArgumentParser) -> None:
     """Add ``--beta`` and ``--context``."""
     arguments.add_argument(
         '--beta',
-        type=float,
+        type=finite,
         default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)',
     )
     arguments.add_argument(
         '--context',
-        type=float,
+        type=finite,
         default=2.0,
         help='factor by which the box of a lesion is enlarged before it is cut '
         'out (default: %(default)s; the paper uses 1)',

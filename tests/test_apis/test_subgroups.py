@@ -232,10 +232,3 @@ def test_a_calibration_without_a_threshold(result, annotations):
     calibration = Calibration(dict(FACTS, operating_point=None), 'c.json')
     with pytest.raises(ConfigError, match='c.json: operating_point is null'):
         rows(result, annotations, 'density', None, calibration)
-
-
-@pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
-def test_thresholds_that_are_no_numbers(value, run_tool):
-    words = ['r.json', 'a.json', '--by', 'age', f'--threshold={value}']
-    done = run_tool('tools/analysis_tools/subgroups.py', *words)
-    assert done.returncode == 2 and 'expected a finite number' in done.err

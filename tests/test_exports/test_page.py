@@ -402,10 +402,10 @@ def classified(content, phantom_root, tmp_path):
 def test_calibration_recall_and_the_whole_model(classified):
     text = re.sub(r'</?(td|tr|strong)>', '|', classified.read_text())
     for said in (
-        'recalled |yes (score 0.750, from 0.500)|',
+        'recalled |yes (score 0.750, threshold 0.500)|',
         'malignancy R |0.75 (calibrated 0.25)|',
         'malignancy L |0.12|',
-        'recalled |not judged (score -, from 0.500)|',
+        'recalled |not judged (score -, threshold 0.500)|',
         'breasts differ in CC |0.38 (calibrated 0.50)|',
         '|ensemble||b.pth, c.pth|',
         '|tta||flip|',

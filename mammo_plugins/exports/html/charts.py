@@ -204,22 +204,23 @@ def recall_table(summary: dict[str, Any]) -> str:
     if not recall:
         return ''
     figures = ('sensitivity', 'specificity', 'recall_rate')
-    row = (
-        number(recall['threshold']),
+    rows = [
+        ('threshold', number(recall['threshold'])),
         *(
-            estimate(recall[k], recall.get(f'{k}_low'), recall.get(f'{k}_high'))
-            for k in figures
+            (
+                key.replace('_', ' '),
+                estimate(
+                    recall[key], recall.get(f'{key}_low'), recall.get(f'{key}_high')
+                ),
+            )
+            for key in figures
         ),
-        f'{recall["positives"]} of {recall["samples"]}',
-        recall.get('warning') or '',
-    )
-    header = (
-        'score from',
-        *(key.replace('_', ' ') for key in figures),
-        'positive exams',
-        'remark',
-    )
-    return table(header, [row], 'Exams recalled at the stored threshold [95% CI]')
+        ('positive exams', f'{recall["positives"]} of {recall["samples"]}'),
+    ]
+    if recall.get('warning'):
+        rows.append(('remark', recall['warning']))
+    caption = 'Exams recalled at the stored threshold'
+    return table(('figure', 'value [95% CI]'), rows, caption)
 
 
 def calibration_section(name: str, summaries: dict[str, dict[str, Any]]) -> str:

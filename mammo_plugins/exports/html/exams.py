@@ -88,7 +88,10 @@ def _recall(recall: dict[str, Any]) -> Iterator[tuple[str, str]]:
         return
     decision = {True: 'yes', False: 'no'}.get(recall.get('recalled'), 'not judged')
     score, threshold = recall.get('exam_score'), recall.get('threshold')
-    yield 'recalled', f'{decision} (score {number(score)}, from {number(threshold)})'
+    yield (
+        'recalled',
+        f'{decision} (score {number(score)}, threshold {number(threshold)})',
+    )
 
 
 def _probability(entry: dict[str, Any], key: str) -> str:

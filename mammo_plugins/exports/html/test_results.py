@@ -100,7 +100,7 @@ class TestResults:
         summaries = {
             title: content[key]
             for key, title in (
-                ('calibration', 'scores as they are'),
+                ('calibration', 'uncalibrated'),
                 ('calibrated', 'calibrated'),
             )
             if content.get(key)
