@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         check_annotation_files(cfg, ['test'])
         check_no_synthesis(cfg, ['test'])
         cfg.load_from, cfg.resume = args.checkpoint, False
-        found = calibrate(
+        found, lacking = calibrate(
             cfg,
             checkpoints,
             EnsembleHook(args.ensemble, flips, args.trust_checkpoint),
@@ -90,12 +90,8 @@ def run(args: argparse.Namespace) -> None:
         path = args.out or calibration_path(args.checkpoint)
         found.write(path)
     report(found.facts, path)
-    if found.operating_point is None:
-        rule = args.operating_point.replace('=', ' ')
-        print(
-            f'warning: no threshold calls any exam at {rule}; choose another '
-            '--operating-point. Until then no exam is recalled'
-        )
+    if lacking:
+        print(f'warning: {lacking}')
 
 
 def report(facts: dict, path: str) -> None:

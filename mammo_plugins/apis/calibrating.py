@@ -190,7 +190,7 @@ def calibrate(
     method: str,
     rule: str,
     value: float | None,
-) -> Calibration:
+) -> tuple[Calibration, str]:
     """Calibrate a model on its validation part.
 
     Args:
@@ -200,6 +200,10 @@ def calibrate(
             augmentation.
         method (str): One of ``CALIBRATORS``.
         rule (str), value (float, optional): As in :func:`choose_point`.
+
+    Returns:
+        tuple[Calibration, str]: The calibration, and why it has no operating point, ''
+            if it has one.
 
     Raises:
         ConfigError: If the part does not allow a calibration.
@@ -217,10 +221,8 @@ def calibrate(
     try:
         point = choose_point(found[primary], rule, value)
     except ValueError as error:
-        raise ConfigError(
-            f'{where}: {primary}: {error}{_remedy(found[primary]["samples"]["label"])}'
-        ) from None
-    return Calibration(
+        raise ConfigError(f'{where}: {primary}: {error}') from None
+    calibration = Calibration(
         dict(
             format=FORMAT,
             version=__version__,
@@ -234,6 +236,25 @@ def calibrate(
                 None if point['threshold'] is None else dict(score=primary, **point)
             ),
         )
+    )
+    return calibration, _lacking(point)
+
+
+def _lacking(point: dict[str, Any]) -> str:
+    """Return why a point of :func:`choose_point` has no threshold."""
+    if point['threshold'] is not None:
+        return ''
+    positives, negatives = point['positives'], point['samples'] - point['positives']
+    if not positives or not negatives:
+        return (
+            f'no operating point: {positives} positive and {negatives} negative exams; '
+            f'it needs both{_remedy([1] * positives + [0] * negatives)}'
+        )
+    rule = point['rule'].replace('_', '-')
+    at = rule if point['value'] is None else f'{rule} {point["value"]:g}'
+    return (
+        f'no threshold calls any exam at {at}; choose another --operating-point. Until '
+        'then no exam is recalled'
     )
 
 

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from scipy.special import expit, logit
 
 from mammo_plugins.apis import calibrating
-from mammo_plugins.apis.calibrating import choose_point, fit_score
+from mammo_plugins.apis.calibrating import _lacking, choose_point, fit_score
 from mammo_plugins.apis.calibration import (
     Calibration,
     calibration_of,
@@ -226,24 +226,24 @@ def test_point_of_exams():
         choose_point(dict(samples=dict(samples, exam=[None] * 6)), 'youden', None, 0)
     unmet = choose_point(dict(samples=samples), 'recall_rate', 0.1, 0)
     assert unmet['threshold'] is None
+    assert 'calls any exam at recall-rate 0.1' in _lacking(unmet)
+    assert not _lacking(chosen)
+    samples['label'] = [0] * 6
+    alone = choose_point(dict(samples=samples), 'youden', None, 0)
+    assert '0 positive and 4 negative exams; it needs both' in _lacking(alone)
+    assert _lacking(alone).endswith('to a part that has lesions that the model finds')
 
 
 @pytest.mark.parametrize(
-    'label, exam_label, counts, part',
+    'label, counts, part',
     [
-        (0, 0, '0 positive and 400 negative samples', 'lesions that the model finds'),
-        (1, 1, '400 positive and 0 negative samples', 'exams without lesions'),
-        (None, 0, '0 positive and 200 negative exams', 'lesions that the model finds'),
+        (0, '0 positive and 400 negative samples', 'lesions that the model finds'),
+        (1, '400 positive and 0 negative samples', 'exams without lesions'),
     ],
 )
-def test_a_part_of_one_class(label, exam_label, counts, part, monkeypatch):
-    """Of the samples that are calibrated, or of the exams that are recalled."""
+def test_a_part_of_one_class(label, counts, part, monkeypatch):
     found = summary()
-    if label is None:
-        found['detections'] = dict(found['samples'], image=list(range(400)))
-        found['samples'] = dict(found['samples'], label=[exam_label] * 400)
-    else:
-        found['samples']['label'] = [label] * 400
+    found['samples']['label'] = [label] * 400
     monkeypatch.setattr(
         calibrating,
         'predict_samples',
