@@ -312,7 +312,8 @@ def test_two_processes_without_gpus(
     both = json.loads((tmp_path / 'work/test/froc.json').read_text())
     alone = run_tool('tools/test.py', CONFIG, checkpoint, *options)
     assert alone.returncode == 0, alone.err[-2000:]
-    assert 'holds 2 files (froc.json, froc.png) of epoch_1.pth' in alone.out
+    names = 'froc.json, froc.png, froc_reliability.png'
+    assert f'holds 3 files ({names}) of epoch_1.pth' in alone.out
     # two processes come to the same figures as one
     assert json.loads((tmp_path / 'work/test/froc.json').read_text()) == both
     assert (tmp_path / 'work/test/froc.png').stat().st_size > 5000
