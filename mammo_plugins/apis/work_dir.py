@@ -123,8 +123,10 @@ def _told_by(note: Path) -> str:
     """Return the model of an earlier test's results, '' if it was not recorded."""
     try:
         earlier = read_json(note)
-        return f' of {one_line(earlier["checkpoint"])} by {one_line(earlier["config"])}'
-    except (OSError, JsonError, TypeError, KeyError):
+        names = [earlier['checkpoint'], *earlier.get('ensemble', ())]
+        flips = f' with --tta {one_line(earlier["tta"])}' if earlier.get('tta') else ''
+        return f' of {", ".join(map(one_line, names))}{flips} by {one_line(earlier["config"])}'
+    except (OSError, JsonError, TypeError, KeyError, AttributeError):
         return ''
 
 

@@ -15,6 +15,7 @@ from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.ensembles import refuse_repeated, trained_flips
 from mammo_plugins.apis.trained_model import TrainedModel
+from mammo_plugins.apis.work_dir import tested
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.evaluation.functional import weighted_boxes_fusion
 from mammo_plugins.io import file_sha256
@@ -211,3 +212,15 @@ def test_a_checkpoint_twice_is_refused(tmp_path, run_tool, count):
 def test_inference_refuses_a_checkpoint_twice(detectors):
     with pytest.raises(ConfigError, match='an ensemble needs different checkpoints'):
         TrainedModel(DETECTOR, detectors[0], 'cpu', ensemble=detectors)
+
+
+def test_an_earlier_test_is_named_with_all_its_models(tmp_path, capsys):
+    (tmp_path / 'test').mkdir()
+    (tmp_path / 'test/froc.json').write_text('{}')
+    cfg = Config(dict(work_dir=str(tmp_path)))
+    with tested(cfg, 'a.pth', ['b.pth', 'c.pth'], 'flip'):
+        pass
+    capsys.readouterr()
+    with tested(cfg, 'a.pth'):
+        pass
+    assert 'of a.pth, b.pth, c.pth with --tta flip by' in capsys.readouterr().out
