@@ -15,7 +15,7 @@ from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.ensembles import refuse_repeated, trained_flips
 from mammo_plugins.apis.trained_model import TrainedModel
-from mammo_plugins.apis.work_dir import tested
+from mammo_plugins.apis.work_dir import tested as noting_the_test
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.evaluation.functional import weighted_boxes_fusion
 from mammo_plugins.io import file_sha256
@@ -218,9 +218,9 @@ def test_an_earlier_test_is_named_with_all_its_models(tmp_path, capsys):
     (tmp_path / 'test').mkdir()
     (tmp_path / 'test/froc.json').write_text('{}')
     cfg = Config(dict(work_dir=str(tmp_path)))
-    with tested(cfg, 'a.pth', ['b.pth', 'c.pth'], 'flip'):
+    with noting_the_test(cfg, 'a.pth', ['b.pth', 'c.pth'], 'flip'):
         pass
     capsys.readouterr()
-    with tested(cfg, 'a.pth'):
+    with noting_the_test(cfg, 'a.pth'):
         pass
     assert 'of a.pth, b.pth, c.pth with --tta flip by' in capsys.readouterr().out
