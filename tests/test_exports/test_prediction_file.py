@@ -179,7 +179,7 @@ def test_exams_are_read_one_by_one(content, tmp_path):
     write_json(path, dict(content, exams=Entries(lambda: iter([dict(x='y' * 9999)]))))
     tracemalloc.start()
     try:
-        big = ({**content['exams'][0], 'x': ['y'] * 300} for _ in range(100))
+        big = ({**content['exams'][0], 'x': 'y' * 20_000} for _ in range(100))
         write_json(path, dict(content, exams=Entries(lambda: big)))
         assert sum(1 for _ in PredictionFile(path)) == 100
         assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from mammo_plugins.io import Entries, temporary_folder
+from mammo_plugins.printable import number_of
 from mammo_plugins.stopping import raise_if_stopped, start_worker, stop_arrived
 from mammo_plugins.structures.exam_index import ExamIndex
 
@@ -266,8 +267,8 @@ def _count_others(index: ExamIndex, writer: PredictionWriter) -> None:
     others = len(writer.done) - sum(key in writer.done for key in index.exam_ids())
     if others:
         print(
-            f'{writer.folder}: {others} exams have lines but are not in {index.path}; '
-            'predictions.json is written without them'
+            f'{writer.folder}: {number_of(others, "exam")} done earlier but not in '
+            f'{index.path}: left out of predictions.json'
         )
 
 

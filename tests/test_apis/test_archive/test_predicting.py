@@ -258,7 +258,7 @@ def test_a_grown_archive_costs_its_new_exams(
         path.rename(tmp_path / 'gone')
     index_exams(archive, index)
     result = run(inferencer, index, tmp_path / 'out')
-    assert '1 exams have lines but are not in' in capsys.readouterr().out
+    assert '1 exam done earlier but not in' in capsys.readouterr().out
     assert len([*result['exams']]) == 3
     assert merge_parts([tmp_path / 'out'], index, tmp_path / 'all').exams == 4
 
