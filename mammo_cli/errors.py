@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,22 @@ def refuse(message: str) -> NoReturn:
     """End the command with an error and exit status 2."""
     print(f'error: {message}', file=sys.stderr)
     sys.exit(2)
+
+
+def refuse_folder(option: str, out: str | Path | None) -> None:
+    """End the command with an error if the file to write is a folder.
+
+    Args:
+        option (str): The option that names the file.
+        out (str | Path, optional): The file; ``None`` if none is written.
+    """
+    if out is None:
+        return
+    if str(out).endswith(('/', os.sep)) or Path(out).is_dir():
+        refuse(f'{option} {out}: is a folder; name a file to write')
+    parent = next((each for each in Path(out).parents if each.exists()), Path())
+    if not parent.is_dir():
+        refuse(f'{option} {out}: {parent} is a file, not a folder')
 
 
 def user_error_types() -> tuple[type[Exception], ...]:
@@ -82,7 +99,7 @@ def _told_errors(args: argparse.Namespace | None) -> Iterator[None]:
                 e.__name__
                 for e in (*kinds, OSError, PermissionError, IrregularFileError)
             }
-        if known:
+        if known and not file_error(error):
             refuse(text)
         if file_error(error):
             if not error.filename and args is not None:

@@ -150,3 +150,8 @@ def printable_output() -> Iterator[None]:
             yield
         finally:
             logging.setLogRecordFactory(make)
+
+
+def kind_of(reason: str) -> str:
+    """Return a reason without its numbers and everything after a colon."""
+    return re.sub(r'\d+(\.\d+)?', '#', reason.partition(':')[0])

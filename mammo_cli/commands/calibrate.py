@@ -9,7 +9,7 @@ from mammo_cli.arguments import (
     read_operating_point,
 )
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 from mammo_cli.runs import prepare_run
 
 
@@ -41,6 +41,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Read the operating point; refuse other endings of ``--out``."""
+    refuse_folder('--out', args.out)
     read_operating_point(parser, args)
     if args.out and not args.out.endswith('.json'):
         parser.error(f'--out {args.out}: expected a name that ends with .json')

@@ -4,7 +4,7 @@ import argparse
 
 from mammo_cli.arguments import add_operating_point, read_operating_point
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -37,6 +37,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Read the operating point; refuse impossible numbers."""
+    refuse_folder('--out', args.out)
     read_operating_point(parser, args)
     if args.draws < 1 or args.seed < 0:
         parser.error(

@@ -6,7 +6,7 @@ from pathlib import Path
 from mammo_cli.arguments import add_limit_argument
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
-from mammo_cli.left_out import tell_damaged, tell_left_out
+from mammo_cli.left_out import tell_left_out, tell_state
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -37,8 +37,9 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--images',
         metavar='PATH',
-        help='the PATH given to mammo infer; if there were several, their common '
-        'folder',
+        help='folder of the images: what mammo infer or mammo index was given (a '
+        'folder, DICOMDIR or .txt list), or the index; if there were several '
+        'folders, their common one',
     )
     arguments.add_argument(
         '--score-thr',
@@ -60,14 +61,23 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if not (args.csv or args.coco or args.dicom):
         parser.error('nothing to write: give --csv, --coco ANNOTATIONS or --dicom')
     if args.dicom and not args.images:
-        parser.error('--dicom: give --images, the PATH that mammo infer was given')
+        parser.error(
+            '--dicom: give --images, the PATH or index that mammo infer was given'
+        )
+    if Path(args.out).exists() and not Path(args.out).is_dir():
+        refuse(f'--out {args.out}: is a file; name a folder')
     if not 0 <= args.score_thr <= 1:
         refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the requested files; report them, and everything that was left out."""
-    from mammo_plugins.exports import PredictionFile, coco_results, write_csv
+    from mammo_plugins.exports import (
+        PredictionFile,
+        coco_results,
+        images_root,
+        write_csv,
+    )
     from mammo_plugins.exports.dicom import need_highdicom
     from mammo_plugins.io import write_json
     from mammo_plugins.printable import number_of
@@ -76,8 +86,9 @@ def run(args: argparse.Namespace) -> None:
     with user_errors(args):
         if args.dicom:
             need_highdicom()
+        images = images_root(args.images) if args.images else None
         predictions = PredictionFile(args.predictions)
-        tell_damaged(predictions)
+        tell_state(predictions)
         if args.csv:
             counts = write_csv(predictions, out / 'predictions.csv')
             rows = ', '.join(f'{level} {count}' for level, count in counts.items())
@@ -90,18 +101,18 @@ def run(args: argparse.Namespace) -> None:
             )
             tell_left_out(left_out, 'view')
         if args.dicom:
-            _write_dicom(predictions, args, out)
+            _write_dicom(predictions, images, args, out)
 
 
-def _write_dicom(predictions, args: argparse.Namespace, out: Path) -> None:
+def _write_dicom(
+    predictions, images: Path, args: argparse.Namespace, out: Path
+) -> None:
     from tqdm import tqdm
 
     from mammo_plugins.exports.dicom import DicomExport
     from mammo_plugins.stopping import raise_if_stopped
 
-    export = DicomExport(
-        predictions, args.images, out, args.score_thr, args.keep_identity
-    )
+    export = DicomExport(predictions, images, out, args.score_thr, args.keep_identity)
     for exam in tqdm(predictions, desc='exams', unit='exam'):
         raise_if_stopped()
         export(exam)

@@ -4,7 +4,8 @@ import argparse
 
 from mammo_cli.arguments import add_limit_argument
 from mammo_cli.command import Command
-from mammo_cli.errors import refuse, user_errors
+from mammo_cli.errors import refuse, refuse_folder, user_errors
+from mammo_cli.left_out import counted_by_kind
 from mammo_cli.light import light
 
 
@@ -52,6 +53,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible numbers."""
     if args.workers < 1:
         refuse(f'--workers {args.workers}: expected at least 1')
+    refuse_folder('--out', args.out)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
             f'{sum(counts["left_out"].values())} of '
             f'{number_of(counts["files"], "file")} left out:'
         )
-    for reason, count in counts['left_out'].items():
+    for reason, count in counted_by_kind(counts['left_out']):
         print(f'  {count}: {one_line(reason)}')
     if not counts['exams']:
         raise SystemExit(f'error: {" ".join(args.path)}: no exam that can be used')

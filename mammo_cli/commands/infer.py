@@ -16,6 +16,7 @@ from mammo_cli.arguments import (
 )
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
+from mammo_cli.left_out import Names, Reasons
 from mammo_cli.runs import check_device
 
 from .index import add_group_by
@@ -72,6 +73,12 @@ def _add_archive_arguments(arguments: argparse.ArgumentParser) -> None:
         '--index', help='index written by mammo index; results are not kept in memory'
     )
     archive.add_argument(
+        '--root',
+        metavar='DIR',
+        help='folder of the images, if this machine has them elsewhere than the one '
+        'that made the index',
+    )
+    archive.add_argument(
         '--num-parts',
         type=int,
         default=1,
@@ -118,18 +125,22 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         refuse('give either a PATH or --index; PATH is a file or folder of exams')
     given = [
         option
-        for option in ('num_parts', 'part_id', 'workers', 'launcher', 'actors')
+        for option in ('root', 'num_parts', 'part_id', 'workers', 'launcher', 'actors')
         if getattr(args, option) != parser.get_default(option)
     ]
     if given and not args.index:
         refuse(
             f'--{given[0].replace("_", "-")}: needs --index, which mammo index makes'
         )
+    if args.num_parts < 1:
+        refuse(f'--num-parts {args.num_parts}: expected at least 1')
     if not 0 <= args.part_id < args.num_parts:
         refuse(
-            f'--part-id {args.part_id}: expected 0 to {max(args.num_parts, 1) - 1}, '
+            f'--part-id {args.part_id}: expected 0 to {args.num_parts - 1}, '
             'less than --num-parts'
         )
+    if args.root and not Path(args.root).is_dir():
+        refuse(f'--root {args.root}: no such folder')
     if args.workers < 0:
         refuse(f'--workers {args.workers}: expected at least 0')
     if args.actors is not None and args.actors < 1:
@@ -154,13 +165,20 @@ def _is_score(text: str) -> bool:
 
 
 def check_output(out: str) -> None:
-    """End the command before the work starts if its folder is not writable."""
+    """End the command before the work starts if its folder is not writable.
+
+    Folders that did not exist before are removed again.
+    """
     from mammo_plugins.io import atomic_path
 
+    folder = Path(out)
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
-        with atomic_path(Path(out) / 'predictions.json.try') as path:
+        with atomic_path(folder / 'predictions.json.try') as path:
             path.touch()
-        (Path(out) / 'predictions.json.try').unlink()
+        (folder / 'predictions.json.try').unlink()
+        for each in new:
+            each.rmdir()
     except OSError as error:
         refuse(f'--out {out}: cannot write there ({error.strerror})')
 
@@ -223,8 +241,9 @@ def run(args: argparse.Namespace) -> None:
                 args.path, args.out, args.score_thr, args.group_by, args.figures
             )
         )
-    exams, skipped = report(result, args.out, args.figures != 'none')
-    if not exams and args.num_parts == 1:  # a part of a small index may have none
+    exams, skipped = report(result, args.out)
+    # a part of a small index may have no exam, and no file then
+    if not exams and (skipped or args.num_parts == 1):
         raise SystemExit(
             f'error: {args.index or " ".join(args.path)}: no exam that can be used; '
             + ('the reasons are above' if skipped else 'there are no files')
@@ -245,6 +264,7 @@ def _of_index(make: Callable[[], 'ExamInferencer'], args: argparse.Namespace) ->
         figures=args.figures,
         workers=args.workers,
         pace=pace,
+        root=args.root,
         run=by_ray(make, args.actors) if args.launcher == 'ray' else outcomes,
     )
     if pace.exams:
@@ -252,24 +272,25 @@ def _of_index(make: Callable[[], 'ExamInferencer'], args: argparse.Namespace) ->
     return result
 
 
-def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
+def report(result: dict, out: str) -> tuple[int, int]:
     """Print a summary, with doubtful cases and everything that was left out.
 
     Args:
         result (dict): From an :class:`~mammo_plugins.apis.ExamInferencer`.
         out (str): The folder with the results.
-        pictures (bool): Whether there may be pictures. Defaults to True.
 
     Returns:
         tuple: Exams, and files that were skipped.
     """
-    from mammo_plugins.printable import number_of, one_line
+    from mammo_plugins.apis.inferencers.prediction_writer import figures_of
+    from mammo_plugins.printable import kind_of, number_of, one_line
 
-    exams = views = outside = outside_views = 0
-    warned, kinds, recalled = defaultdict(_Names), {}, _Recalled()
+    exams = views = outside = outside_views = pictures = 0
+    warned, kinds, recalled = defaultdict(Names), {}, _Recalled()
     for exam in result['exams']:
         recalled.add(exam)
         exams, views = exams + 1, views + len(exam['views'])
+        pictures += len(figures_of(exam))
         for view in exam['views']:
             outside += view.get('outside_breast') or 0
             outside_views += bool(view.get('outside_breast'))
@@ -278,15 +299,16 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
             *((view['file'], view['warnings']) for view in exam['views']),
         ]:
             for warning in warnings:
-                kind = kinds.setdefault(warning.partition(':')[0], warning)
+                kind = kinds.setdefault(kind_of(warning), warning)
                 warned[kind].add(name)
-    by_reason = defaultdict(_Names)
+    reasons = Reasons()
     for entry in result['skipped']:
-        by_reason[entry['reason']].add(entry['file'])
+        reasons.add(entry['file'], entry['reason'])
     if exams:
         print(
             f'{number_of(exams, "exam")}, {number_of(views, "view")}: '
-            f'{out}/predictions.json' + (', and pictures' if pictures else '')
+            f'{out}/predictions.json'
+            + (f', and {number_of(pictures, "picture")}' if pictures else '')
         )
     for line in recalled.lines():
         print(line)
@@ -299,12 +321,11 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
         print(f'note: {one_line(note)}')
     for warning, names in warned.items():
         print(f'warning: {names}: {one_line(warning)}')
-    skipped = sum(names.count for names in by_reason.values())
-    if skipped:
-        print(f'{number_of(skipped, "file")} skipped:')
-    for reason, names in by_reason.items():
-        print(f'  {names}: {one_line(reason)}')
-    return exams, skipped
+    if reasons.count:
+        print(f'{number_of(reasons.count, "file")} skipped:')
+    for line in reasons.lines():
+        print(line)
+    return exams, reasons.count
 
 
 class _Recalled:
@@ -314,7 +335,7 @@ class _Recalled:
 
     def __init__(self) -> None:
         self.judged, self.threshold = 0, 0.0
-        self.recalled, self.exams = _Names(), []
+        self.recalled, self.exams = Names(), []
 
     def add(self, exam: dict) -> None:
         recall = exam.get('recall')
@@ -343,25 +364,6 @@ class _Recalled:
             f'score >= {self.threshold:g}{names}',
             *(map(one_line, self.exams) if listed else ()),
         ]
-
-
-class _Names:
-    """The first few of possibly millions of names, and their number."""
-
-    def __init__(self) -> None:
-        self.first: list[str] = []
-        self.count = 0
-
-    def add(self, name: str) -> None:
-        self.count += 1
-        if self.count <= 3:
-            self.first.append(name)
-
-    def __str__(self) -> str:
-        from mammo_plugins.printable import one_line
-
-        more = f' and {self.count - 3} more' if self.count > 3 else ''
-        return ', '.join(map(one_line, self.first)) + more
 
 
 COMMAND = Command(

@@ -6,7 +6,7 @@ from pathlib import Path
 from mammo_cli import known
 from mammo_cli.arguments import add_extra_root, add_limit_argument, finite
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -57,6 +57,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible values; find the data root."""
+    refuse_folder('--out', args.out)
     if args.max_size < known.SMALLEST_LESION:
         parser.error(
             f'--max-size {args.max_size}: expected at least {known.SMALLEST_LESION}'

@@ -32,11 +32,22 @@ def run(args: argparse.Namespace) -> None:
     with user_errors(args):
         merged = merge_parts(args.part, args.index, args.out, args.lines)
     name = 'predictions.jsonl' if args.lines else 'predictions.json'
-    print(f'{number_of(merged.exams, "exam")}: {one_line(args.out)}/{name}')
+    usable = merged.exams - merged.unusable
+    print(f'{number_of(usable, "exam")}: {one_line(args.out)}/{name}')
+    if merged.unusable:
+        print(
+            f'{number_of(merged.unusable, "exam")} without a usable view: see "skipped" '
+            f'in {name} for the reasons; were all folders mounted?'
+        )
     print(
         f'{number_of(merged.duplicates, "duplicate")}, {merged.differing} of which '
         'differ: those of the first PART are used'
     )
+    if merged.unfinished:
+        print(
+            f'{number_of(merged.unfinished, "part")} did not end, so the result is '
+            'incomplete: run mammo infer again there'
+        )
     if merged.damaged:
         print(
             f'{number_of(merged.damaged, "line")} cut short, damaged or of another run'
@@ -48,6 +59,8 @@ def run(args: argparse.Namespace) -> None:
         f'{number_of(len(merged.missing), "exam")} missing'
         + (f': {", ".join(merged.missing[:3])}{more}' if merged.missing else '')
     )
+    if not usable:
+        raise SystemExit(f'error: {" ".join(args.part)}: no exam with a usable view')
 
 
 COMMAND = Command(

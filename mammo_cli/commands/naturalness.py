@@ -4,7 +4,7 @@ import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 from mammo_cli.runs import check_device
 
 from .synthesize import add_beta_and_context
@@ -48,6 +48,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible values."""
+    refuse_folder('--out', args.out)
     if not 0 <= args.beta <= 1 or args.context <= 0 or args.epochs < 1:
         parser.error('--beta: from 0 to 1, --context: above 0, --epochs: 1 or more')
     if bool(args.saliency) == bool(args.generator):

@@ -4,7 +4,7 @@ import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device, add_extra_root, finite
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 from mammo_cli.runs import check_device
 
 
@@ -57,6 +57,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Assign the paths to their arguments; refuse a wrong number of paths."""
+    refuse_folder('--out', args.out)
     if len(args.paths) != (1 if args.contour else 3):
         parser.error('expected CONFIG CHECKPOINT ANN_FILE, or --contour and ANN_FILE')
     *args.detector, args.ann_file = args.paths

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mammo_cli.arguments import finite
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 from mammo_cli.light import light
 
 
@@ -37,6 +37,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible values; name the runs."""
+    refuse_folder('--out', args.out)
     if args.labels and len(args.labels) != len(args.files):
         parser.error(
             f'--labels: got {len(args.labels)} for '

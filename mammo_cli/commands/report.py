@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mammo_cli.arguments import add_limit_argument
 from mammo_cli.command import Command
-from mammo_cli.errors import refuse, user_errors
-from mammo_cli.left_out import tell_damaged, tell_left_out
+from mammo_cli.errors import refuse, refuse_folder, user_errors
+from mammo_cli.left_out import tell_left_out, tell_state
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -20,8 +20,10 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--images',
         metavar='PATH',
-        help='the PATH given to mammo infer (if there were several, their common '
-        'folder); without it the page has no pictures',
+        help='folder of the images: what mammo infer or mammo index was given (a '
+        'folder, DICOMDIR or .txt list), or the index; if there were several '
+        'folders, their common one; without it the page '
+        'has no pictures',
     )
     arguments.add_argument(
         '--test',
@@ -67,6 +69,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error('--images: the pictures are those of predictions; give them')
     if not 0 <= args.score_thr <= 1:
         refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
+    refuse_folder('--out', args.out)
     for name in ('max_exams', 'height'):
         if getattr(args, name) < 1:
             refuse(
@@ -77,7 +80,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the page and report its content."""
     from mammo_plugins.apis.config_loading import load_config
-    from mammo_plugins.exports import PredictionFile
+    from mammo_plugins.exports import PredictionFile, images_root
     from mammo_plugins.exports.html import PageOptions, TestResults, write_page
     from mammo_plugins.printable import number_of
 
@@ -85,9 +88,9 @@ def run(args: argparse.Namespace) -> None:
         results = TestResults.read(args.test)
         predictions = PredictionFile(args.predictions) if args.predictions else None
         if predictions is not None:
-            tell_damaged(predictions)
+            tell_state(predictions)
         options = PageOptions(
-            images=Path(args.images) if args.images else None,
+            images=images_root(args.images) if args.images else None,
             score_thr=args.score_thr,
             max_exams=args.max_exams,
             height=args.height,

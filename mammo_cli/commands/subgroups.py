@@ -4,7 +4,7 @@ import argparse
 
 from mammo_cli.arguments import finite
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -45,6 +45,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse impossible numbers."""
+    refuse_folder('--out', args.out)
     if args.draws < 0:
         parser.error(f'--draws {args.draws}: expected 0 or more')
 

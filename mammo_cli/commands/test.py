@@ -10,7 +10,7 @@ from mammo_cli.arguments import (
     add_run_arguments,
 )
 from mammo_cli.command import Command
-from mammo_cli.errors import user_errors
+from mammo_cli.errors import refuse_folder, user_errors
 from mammo_cli.runs import check_run, launch, launched, prepare_run
 
 
@@ -27,6 +27,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse other endings of ``--out``."""
+    refuse_folder('--out', args.out)
     check_run(parser, args)
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out {args.out}: expected a name that ends with .pkl')

@@ -1,10 +1,11 @@
 """Reading predictions of inference, and finding their image files."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mammo_plugins.io import JsonLines, read_json
+from mammo_plugins.io import JsonLines, StreamedJson
 from mammo_plugins.printable import one_line
 from mammo_plugins.structures import LATERALITIES
 from mammo_plugins.structures.fields import is_number
@@ -20,8 +21,9 @@ class ExportError(ValueError):
 class PredictionFile:
     """Output of inference: ``predictions.json``, or the lines of ``predictions.jsonl``.
 
-    Lines are read one at a time, each time exams are requested, so large archives need
-    little memory.
+    Exams are read one at a time, each time they are requested, so large archives need
+    little memory. If a folder contains both files, the lines are used if they are
+    newer: a run ends by joining its lines.
 
     Args:
         path (str | Path): The file, or its folder.
@@ -29,8 +31,11 @@ class PredictionFile:
     Attributes:
         path (Path): The file.
         info (dict): Description of the run.
+        complete (bool, optional): Whether it contains every exam of the run; ``None``
+            if lines do not state it.
         notes (list[str]): Notes on all files; empty for lines.
         damaged (int): Number of skipped lines, incomplete or of another run.
+        unusable (int): Number of exams without a usable view, which have a line only.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -41,12 +46,14 @@ class PredictionFile:
     def __init__(self, path: str | Path) -> None:
         self.path = _found(Path(path))
         self.notes: list[str] = []
-        self.damaged = 0
-        self._whole: dict[str, Any] | None = None
+        self.damaged = self.unusable = 0
+        self._whole: StreamedJson | None = None
         if self.path.suffix == '.jsonl':
             self._last = self._last_lines()
+            self.complete = self.info.get('complete')
             return
-        whole = read_json(self.path)
+        self._whole = StreamedJson(self.path, 'exams')
+        whole = self._whole.rest
         info = whole.get('info') if isinstance(whole, dict) else None
         if not isinstance(info, dict) or info.get('format') != _FORMAT:
             raise ExportError(
@@ -60,18 +67,21 @@ class PredictionFile:
         ]
         if wrong:
             raise ExportError(f'{one_line(self.path)}: {wrong[0]}: expected a list')
-        self._whole, self.info = whole, info
+        self.info, self.complete = info, info.get('complete', True)
         self.notes = [str(note) for note in whole.get('notes', [])]
 
     def _last_lines(self) -> dict[str, int]:
         """Return the number of each exam's valid line, the later if there are two."""
         lines, last = JsonLines(self.path), {}
         info, strange = None, 0
+        unusable = set()
         for number, line in enumerate(lines):
             if line.keys() == {'info'} and isinstance(line['info'], dict):
                 info = line['info']
             elif info is not None and self._is_of(line, info):
                 last[line['exam_id']] = number
+                change = unusable.add if line['exam'] is None else unusable.discard
+                change(line['exam_id'])
             else:
                 strange += 1
         if info is None or info.get('format') != _FORMAT:
@@ -80,11 +90,16 @@ class PredictionFile:
                 'written by mammo infer, or its first line is damaged'
             )
         self.info, self.damaged = info, lines.damaged + strange
+        self.unusable = len(unusable)
         return last
 
     @staticmethod
     def _is_of(line: dict, info: dict) -> bool:
-        return 'exam_id' in line and line.get('run') == info.get('run')
+        return (
+            _is_text(line.get('exam_id'))
+            and 'exam' in line
+            and line.get('run') == info.get('run')
+        )
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(JsonLines(self.path)):
@@ -98,9 +113,9 @@ class PredictionFile:
             ExportError: If one is not in the format of inference.
         """
         exams = (
-            (line['exam'] for line in self._lines())
+            (line['exam'] for line in self._lines() if line['exam'] is not None)
             if self._whole is None
-            else self._whole.get('exams', [])
+            else iter(self._whole)
         )
         for place, exam in enumerate(exams):
             reason = _wrong(exam)
@@ -117,26 +132,48 @@ class PredictionFile:
         Lines only list those of exams; files without an exam are in
         ``predictions.json``.
         """
-        if self._whole is not None:
-            yield from self._whole.get('skipped', [])
-            return
-        for line in self._lines():
-            yield from line.get('skipped', [])
+        lists = (
+            (line.get('skipped', []) for line in self._lines())
+            if self._whole is None
+            else [self._whole.rest.get('skipped', [])]
+        )
+        for entries in lists:
+            for place, entry in enumerate(
+                entries if isinstance(entries, list) else [0]
+            ):
+                for field in ('file', 'reason'):
+                    if not isinstance(entry, dict) or not _is_text(entry.get(field)):
+                        raise ExportError(
+                            f'{one_line(self.path)}: skipped[{place}].{field}: expected '
+                            'a text; it was changed or is of another version: run mammo '
+                            'infer again'
+                        )
+                yield entry
 
 
 def _found(path: Path) -> Path:
+    """Return the file of a folder, or the file itself."""
     if not path.is_dir():
         if not path.exists():
             raise FileNotFoundError(
                 f'{one_line(path)}: no such file; mammo infer writes predictions.json'
             )
         return path
-    for name in _NAMES:
-        if (path / name).is_file():
-            return path / name
+    joined, lines = (path / name for name in _NAMES)
+    if joined.is_file() and lines.is_file():
+        return lines if _lines_are_newer(lines, joined) else joined
+    for each in (joined, lines):
+        if each.is_file():
+            return each
     raise FileNotFoundError(
-        f'{one_line(path)}: holds neither of {", ".join(_NAMES)}; mammo infer writes them'
+        f'{one_line(path)}: contains neither {" nor ".join(_NAMES)}; mammo infer writes '
+        'them'
     )
+
+
+def _lines_are_newer(lines: Path, joined: Path) -> bool:
+    # a run ends by joining its lines
+    return os.stat(lines).st_mtime_ns > os.stat(joined).st_mtime_ns
 
 
 def _is_text(value: Any) -> bool:
@@ -198,6 +235,8 @@ def _wrong(exam: Any) -> str | None:
         return 'exam_id: expected a text'
     if not _is_name(exam['exam_id']):
         return 'exam_id: expected letters and digits'
+    if 'views' not in exam:
+        return 'views: expected a list'
     parts = [('', exam, {})]
     for key, needed in (
         ('views', _VIEW),

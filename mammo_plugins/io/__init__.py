@@ -14,6 +14,7 @@ from mammo_plugins.io.regular import (
     irregular_kind,
     open_regular,
 )
+from mammo_plugins.io.streamed_json import StreamedJson
 from mammo_plugins.io.walking import walk_folder
 from mammo_plugins.io.writing import (
     Entries,
@@ -33,6 +34,7 @@ __all__ = [
     'MammogramError',
     'MammogramHeader',
     'ReadingLimits',
+    'StreamedJson',
     'add_limit_argument',
     'atomic_path',
     'file_error',

@@ -146,7 +146,9 @@ def load_dataset(
         value(ds.file_meta, 'MediaStorageSOPClassUID', ReadingWarnings())
         == MediaStorageDirectoryStorage
     ):
-        raise Defect('a DICOMDIR, which lists other files; leave it out')
+        raise Defect(
+            'a DICOMDIR, which lists other files; leave it out, or read it with mammo index'
+        )
     if not len(ds):  # pydicom's result for a truncated compressed file
         raise Defect(
             'no element can be read: the file is damaged or cut short; '

@@ -8,15 +8,19 @@ meaningless in another process, except in its workers, and are never written.
 import hashlib
 import os
 import re
+import unicodedata
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataset import Dataset
 
 _key = os.urandom(32)
 
 IDENTITY_ELEMENTS = ['PatientID', 'PatientBirthDate', 'PatientName', 'StudyDate']
+_DELIMITERS = {ord(each) for each in '^=\\\r\n\t\f'}
 # a PatientID of CBIS-DDSM, which numbers images rather than patients
 _VIEW_SUFFIX = re.compile(r'[_-](LEFT|RIGHT|L|R)[_-](CC|MLO)(_\d+)?$')
 
@@ -75,13 +79,25 @@ def _letters(text: str) -> str:
 
 
 def _text(ds: Dataset, keyword: str) -> str:
-    """Return an element as written, whatever it contains."""
+    """Return an element in its character set, as Latin-1 if that cannot be decoded."""
     element = ds.get_item(keyword)
     if element is None or element.value is None:
         return ''
     raw = element.value
-    text = raw.decode('latin-1') if isinstance(raw, bytes) else str(raw)
-    return text.strip(' \0')
+    text = _decoded(raw, ds) if isinstance(raw, bytes) else str(raw)
+    return unicodedata.normalize('NFKC', text).strip(' \0')
+
+
+def _decoded(raw: bytes, ds: Dataset) -> str:
+    if raw.isascii() and b'\x1b' not in raw:
+        return raw.decode()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # the reader reports it
+            terms = ds.get('SpecificCharacterSet') or ''
+            return decode_bytes(raw, convert_encodings(terms), _DELIMITERS)
+    except Exception:  # an unknown or damaged character set
+        return raw.decode('latin-1')
 
 
 def _hash(text: str) -> str | None:

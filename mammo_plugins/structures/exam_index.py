@@ -119,10 +119,13 @@ class ExamIndex:
     Args:
         path (str | Path): A file written by ``mammo index``.
         part (int), parts (int): Which part of how many. Defaults to the whole index.
+        root (str | Path, optional): Folder that names of files are relative to, if it
+            is another than when the index was made.
 
     Attributes:
         path (Path): The file.
         root (Path): Folder that names of files are relative to.
+        indexed_root (str): That folder as the index names it.
         modality (str | list[str]): Images that were searched for.
         digest (str): Changes with the index's content.
         exams (int), notes (list[str]): Number of exams in the whole index, and what
@@ -134,7 +137,13 @@ class ExamIndex:
         JsonError: If it is not an index or is incomplete.
     """
 
-    def __init__(self, path: str | Path, part: int = 0, parts: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        part: int = 0,
+        parts: int = 1,
+        root: str | Path | None = None,
+    ) -> None:
         self.path = Path(path)
         self._lines = JsonLines(self.path)
         self.places = array('Q')
@@ -156,7 +165,8 @@ class ExamIndex:
         if end.get('exams') != self.exams:
             raise JsonError('it is cut short; make it again by mammo index', self.path)
         self.digest = digest.hexdigest()[:16]
-        self.root = Path(head['root'])
+        self.indexed_root: str = head['root']
+        self.root = Path(root or self.indexed_root)
         self.modality: str | Sequence[str] = head['modality']
         self.notes: list[str] = end['notes']
 

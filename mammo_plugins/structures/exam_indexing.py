@@ -232,7 +232,8 @@ def index_exams(
         path (str | Path | Sequence): As in :func:`named_files`.
         out (str | Path): The index.
         modality (str | Sequence[str]), group_by (str): As in :func:`find_exams`.
-        workers (int): Processes that read headers; 1 means this process. Defaults to 1.
+        workers (int): Most processes that read headers; 1 means this process, which
+            also reads few files. Defaults to 1.
 
     Returns:
         dict: Its last line: ``exams``, ``views``, ``files``, ``left_out`` (number of
@@ -257,9 +258,10 @@ def index_exams(
     )
     journal = _Journal(out.with_name(out.name + JOURNAL), info, root)
     _say_what_is_there(journal, out)
+    wanted = [file for file in files if file not in journal.headers]
+    workers = min(workers, -(-len(wanted) // _CHUNK))
     with worker_pool(workers) if workers > 1 else nullcontext() as pool:
         headers = _Headers(modality, pool, _AHEAD * workers)
-        wanted = [file for file in files if file not in journal.headers]
         bar = tqdm(total=len(wanted), desc='headers', unit='file')
         for read, warned in headers.read(wanted):
             raise_if_stopped()
@@ -285,8 +287,8 @@ def _is_own(file: Path, out: Path) -> bool:
 def _say_what_is_there(journal: _Journal, out: Path) -> None:
     if journal.headers:
         print(
-            f'{out}: the headers of {len(journal.headers)} files are there; they are '
-            'not read again'
+            f'{out}: the headers of {len(journal.headers)} files are kept from an '
+            'earlier start; those of unchanged files are not read again'
         )
 
 

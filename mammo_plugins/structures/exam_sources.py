@@ -18,7 +18,7 @@ class Named(NamedTuple):
     Attributes:
         paths (list[Path]): Files and folders, absolute, each once.
         left_out (list[tuple[Path, str]]): Entries that are named but missing, with the
-            reason.
+            reason; outside the root, the list and its line stand for the path.
         root (Path): Folder to which names are relative.
     """
 
@@ -33,19 +33,20 @@ def named_files(path: Paths) -> Named:
     Args:
         path (str | Path | Sequence[str | Path]): Folders, files, files named
             ``DICOMDIR``, and text files (``.txt``) with one path per line, relative to
-            their folder.
+            their folder; lines that begin with ``#`` are comments.
 
     Raises:
         FileNotFoundError: If a file or folder does not exist, or none is named.
         MammogramError: If a DICOMDIR cannot be read.
     """
     found: list[Path] = []
-    left_out: list[tuple[Path, str]] = []
+    left_out: list[tuple[Path, str, str]] = []
     below: list[Path] = []
     for each in paths_of(path):
         each = Path(os.path.abspath(each))
         if each.is_file() and is_dicomdir(each):
-            files, others = read_dicomdir(each)
+            files, missing = read_dicomdir(each)
+            others = [(file, each.name, reason) for file, reason in missing]
             below.append(each.parent)
         elif each.is_file() and each.suffix.lower() == LIST:
             files, others = _listed(each)
@@ -57,21 +58,34 @@ def named_files(path: Paths) -> Named:
         left_out += others
     if not found:
         raise FileNotFoundError('no file or folder that is there is named')
-    return Named(list(dict.fromkeys(found)), left_out, common_folder(below))
+    root = common_folder(below)
+    shown = [
+        (file if file.is_relative_to(root) else root / source, reason)
+        for file, source, reason in left_out
+    ]
+    return Named(list(dict.fromkeys(found)), shown, root)
 
 
-def _listed(path: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+def _listed(path: Path) -> tuple[list[Path], list[tuple[Path, str, str]]]:
+    """Return files, and missing ones with their line of the list and the reason."""
     files, left_out = [], []
     with open(path, encoding='utf-8-sig', errors='surrogateescape') as lines:
-        for line in lines:
-            text = line.rstrip('\r\n')
-            if not text.strip():
-                continue
-            file = Path(os.path.abspath(path.parent / text))
-            if '\0' not in text and file.exists():
-                files.append(file)
-            else:
-                left_out.append((file, 'named by the list, but not there'))
+        for number, line in enumerate(lines, 1):
+            line = line.rstrip('\r\n')
+            # a name may end with a space or begin with #, but hardly any does
+            named = [
+                Path(os.path.abspath(path.parent / text))
+                for text in (line, line.strip())
+                if text.strip() and '\0' not in text
+            ]
+            there = next((file for file in named if file.exists()), None)
+            if there is not None:
+                files.append(there)
+            elif line.strip() and not line.lstrip().startswith('#'):
+                file = named[-1] if named else path.parent / f'{path.name}:{number}'
+                left_out.append(
+                    (file, f'{path.name}:{number}', 'named by the list, but not there')
+                )
     return files, left_out
 
 

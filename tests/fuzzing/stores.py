@@ -297,7 +297,7 @@ class Records(Fuzzer):
                     exam if run == 'r1' else dict(exam, views=[]),
                     [],
                 )
-            writer.join({'exams': []})
+            writer.join(dict(info=dict(complete=False), exams=[]))
         self.results = {f'k{k}': dict(image=dict(width=k)) for k in range(4)}
         journal = Journal(folder / 'journal.jsonl')
         for key, result in self.results.items():

@@ -9,6 +9,8 @@ import pydicom
 import pytest
 
 from mammo_cli.main import main
+from mammo_plugins.exports import images_root
+from mammo_plugins.structures.exam_indexing import index_exams
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test_exports'))
 from made_predictions import predictions_of, write_lines, write_predictions
@@ -78,7 +80,8 @@ def test_lines_are_taken_too(content, images, tmp_path, capsys):
     with open(path, 'a') as file:
         file.write('cut sho')
     assert not run('export', path, '--csv', '--out', tmp_path)
-    assert '1 line cut short' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '1 line cut short' in said and 'possibly incomplete' in said
     assert (tmp_path / 'predictions.csv').is_file()
 
 
@@ -97,6 +100,10 @@ def test_lines_are_taken_too(content, images, tmp_path, capsys):
         (['report', 'P', '--max-exams', '0'], '--max-exams 0: expected 1 or more'),
         (['report', 'P', '--height', '-1'], '--height -1: expected 1 or more'),
         (['report', '--test', 'none'], 'none: no such file or folder'),
+        (['report', 'P', '--images', 'no'], 'no: no such file or folder; expected'),
+        (['export', 'P', '--dicom', '--images', 'no'], 'no: no such file or folder;'),
+        (['export', 'P', '--coco', 'no.json'], 'error: no.json: No such file'),
+        (['export', 'P', '--csv', '--out', 'P'], 'is a file; name a folder'),
     ],
 )
 def test_mistakes_are_told_in_a_line(content, tmp_path, words, said, capsys):
@@ -119,3 +126,54 @@ def test_exams_of_pictures_have_no_dicom_objects(content, images, tmp_path, caps
     code = run('export', path, '--dicom', '--images', tmp_path, '--out', tmp_path / 'o')
     assert 'no exam has a DICOM image' in str(code)
     assert '0.png, 1.png, 2.png and 1 more: it is a picture' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('command', [['export', '--csv'], ['report']])
+def test_incomplete_predictions_are_named(content, tmp_path, command, capsys):
+    content = dict(content, info=dict(content['info'], complete=False))
+    path, out = write_predictions(tmp_path, content), tmp_path / 'out'
+    assert not run(command[0], path, *command[1:], '--out', out)
+    assert f'{path}: incomplete: ' in capsys.readouterr().out
+    if command == ['report']:
+        assert 'The run is incomplete' in out.read_text()
+
+
+def test_images_as_they_were_given(content, images, tmp_path, capsys):
+    """A list, a DICOMDIR and an index stand for the folder of their files."""
+    (images / 'DICOMDIR').write_bytes(b'')
+    index_exams(images, tmp_path / 'exams.jsonl')
+    (images / 'DICOMDIR').unlink()
+    names = [view['file'] for view in content['exams'][0]['views']]
+    (tmp_path / 'list.txt').write_text('\n'.join([str(images)]))
+    (tmp_path / 'one.txt').write_text('\n'.join(str(images / name) for name in names))
+    assert images_root(tmp_path / 'exams.jsonl') == images
+    assert images_root(tmp_path / 'list.txt') == images
+    assert images_root(tmp_path / 'one.txt') == images / 'exam'
+    path, page = write_predictions(tmp_path, content), tmp_path / 'a.html'
+    assert not run('report', path, '--images', tmp_path / 'list.txt', '--out', page)
+    assert 'left out' not in capsys.readouterr().out
+    images.rename(tmp_path / 'gone')
+    try:
+        with pytest.raises(FileNotFoundError, match='index.root: .*: no such folder'):
+            images_root(tmp_path / 'exams.jsonl')
+    finally:
+        (tmp_path / 'gone').rename(images)
+
+
+def test_objects_of_another_run_are_left_alone(content, images, tmp_path, capsys):
+    words = ['--dicom', '--images', images, '--out', tmp_path / 'out']
+    path = write_predictions(tmp_path / 'a', content)
+    for _ in range(2):  # its own are written again
+        assert not run('export', path, *words)
+    before = {each: each.read_bytes() for each in (tmp_path / 'out').iterdir()}
+    other = dict(content, info=dict(content['info'], run='f' * 16))
+    exam = dict(content['exams'][0], exam_id='0' * 12)
+    for changed, said in (
+        (other, 'is an object of another run'),
+        (dict(content, exams=[exam]), 'DICOM objects of other exams'),
+    ):
+        assert run('export', write_predictions(tmp_path / 'b', changed), *words) == 2
+        assert said in capsys.readouterr().err
+    assert run('export', path, *words, '--score-thr', 0.9) == 2
+    after = {each: each.read_bytes() for each in (tmp_path / 'out').iterdir()}
+    assert after == before

@@ -15,27 +15,40 @@ def test_what_is_said_often_is_said_once(capsys):
     views = [view(f'{k}.dcm', f'size: {k} mm', outside_breast=k % 2) for k in range(5)]
     report(
         dict(
-            exams=[dict(exam_id='e', warnings=['views: one is missing'], views=views)],
+            exams=[
+                dict(
+                    exam_id='e',
+                    figure='e.png',
+                    warnings=['views: one is missing'],
+                    views=views,
+                )
+            ],
             notes=['a\nb'],
-            skipped=[dict(file=f'{k}.txt', reason='no image') for k in range(4)],
+            skipped=[dict(file=f'{k}.txt', reason='no image') for k in range(4)]
+            + [dict(file=f'{k}.dcm', reason=f'cut: {k} of 9.5') for k in range(2)]
+            + [dict(file=f'{k}.png', reason=f'{k} x 5 pixels') for k in range(2)],
         ),
         'out',
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        '1 exam, 5 views: out/predictions.json, and pictures',
+        '1 exam, 5 views: out/predictions.json, and 1 picture',
         '2 detections outside the breast dropped, in 2 views',
     ]
-    note, of_exam, of_views, skipped, reason = lines[2:]
+    note, of_exam, of_views, skipped, reason, *numbers = lines[2:]
     assert (
         note.startswith('note: a')
         and of_exam == 'warning: exam e: views: one is missing'
     )
     assert of_views == 'warning: 0.dcm, 1.dcm, 2.dcm and 2 more: size: 0 mm'
     assert (skipped, reason) == (
-        '4 files skipped:',
+        '8 files skipped:',
         '  0.txt, 1.txt, 2.txt and 1 more: no image',
     )
+    assert numbers == [
+        '  0.dcm, 1.dcm: cut: 0 of 9.5 (the first of several such reasons)',
+        '  0.png, 1.png: 0 x 5 pixels (the first of several such reasons)',
+    ]
 
 
 def test_nothing_is_said_of_nothing(capsys):
@@ -66,7 +79,8 @@ def test_scores_that_cannot_be(tmp_path, score, capsys):
 
 def test_the_folder_is_tried(tmp_path, capsys):
     check_output(str(tmp_path / 'out'))
-    assert not list((tmp_path / 'out').iterdir())
+    check_output(str(tmp_path / 'deep/out'))
+    assert not list(tmp_path.iterdir())
     (tmp_path / 'file').write_text('')
     with pytest.raises(SystemExit) as stop:
         check_output(str(tmp_path / 'file'))

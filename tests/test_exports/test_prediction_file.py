@@ -2,12 +2,14 @@
 
 import copy
 import json
+import os
+import tracemalloc
 
 import pytest
 from made_predictions import INFO, write_lines, write_predictions
 
 from mammo_plugins.exports import ExportError, PredictionFile, image_of
-from mammo_plugins.io import JsonError, JsonLines
+from mammo_plugins.io import Entries, JsonError, JsonLines, write_json
 
 
 def view(**more):
@@ -85,13 +87,24 @@ def changed(path, value):
             r'detections\[0\].score',
         ),
         (changed(['exams', 0, 'malignancy'], 'high'), 'malignancy: expected a number'),
+        (
+            lambda content: content['exams'][1].pop('views'),
+            r'exams\[1\].views: expected',
+        ),
+        (
+            changed(['skipped'], [dict(file='a')]),
+            r'skipped\[0\].reason: expected a text',
+        ),
+        (changed(['skipped'], ['a.dcm']), r'skipped\[0\].file: expected a text'),
+        (changed(['skipped'], [dict(file=1, reason='')]), r'skipped\[0\].file: exp'),
     ],
 )
 def test_what_was_changed_is_named(content, tmp_path, change, said):
     change(content)
     path = write_predictions(tmp_path, content)
     with pytest.raises(ExportError, match=said):
-        [*PredictionFile(path)]
+        predictions = PredictionFile(path)
+        [*predictions, *predictions.skipped()]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +113,7 @@ def test_what_was_changed_is_named(content, tmp_path, change, said):
         ('predictions.json', '{"info": ', JsonError, 'cut short'),
         ('predictions.json', '[]', ExportError, 'not written by mammo infer'),
         ('predictions.jsonl', 'nothing\n', ExportError, 'not written by mammo infer'),
-        (None, '', FileNotFoundError, 'predictions.json, predictions.jsonl'),
+        (None, '', FileNotFoundError, 'predictions.json nor predictions.jsonl'),
     ],
 )
 def test_other_files(tmp_path, name, text, error, said):
@@ -126,3 +139,58 @@ def test_values_of_json_alone(content, tmp_path):
     path.write_text(json.dumps(content).replace('60', 'NaN'))
     with pytest.raises(JsonError, match='NaN'):
         PredictionFile(path)
+
+
+def test_of_two_files_the_newer_is_read(content, tmp_path):
+    """A run that was killed after an earlier stop has more lines than its JSON."""
+    whole = write_predictions(tmp_path, dict(content, exams=content['exams'][:1]))
+    lines = write_lines(tmp_path / 'predictions.jsonl', content)
+    for age, path, count in ((-10, whole, 3), (10, whole, 1)):
+        time = lines.stat().st_mtime + age
+        os.utime(path, (time, time))
+        assert len([*PredictionFile(tmp_path)]) == count
+
+
+def test_lines_of_an_exam_without_a_view_are_counted(content, tmp_path):
+    path = write_lines(tmp_path / 'predictions.jsonl', content)
+    lines = JsonLines(path)
+    for exam_id in ('a' * 12, content['exams'][0]['exam_id']):
+        skipped = [dict(file=exam_id, reason='cut short')]
+        lines.append(dict(run=INFO['run'], exam_id=exam_id, exam=None, skipped=skipped))
+    assert PredictionFile(path).complete is None
+    lines.append(dict(info={**INFO, 'complete': True}))
+    lines.close()
+    predictions = PredictionFile(path)
+    assert [*predictions] == content['exams'][1:] and predictions.unusable == 2
+    assert len([*predictions.skipped()]) == 2 and predictions.complete is True
+
+
+def test_exams_are_read_one_by_one(content, tmp_path):
+    """And a file of the same text with other line breaks is the same."""
+    path = tmp_path / 'predictions.json'
+    content['skipped'] = [dict(file='x', reason='y')]
+    for exams in (content['exams'], content['exams'][:1], []):
+        write_json(path, dict(content, exams=Entries(lambda: iter(exams))))
+        for text in (path.read_text(), json.dumps(json.loads(path.read_text()))):
+            path.write_text(text)
+            predictions = PredictionFile(path)
+            assert [*predictions] == [*predictions] == exams
+            assert [*predictions.skipped()] == content['skipped']
+    write_json(path, dict(content, exams=Entries(lambda: iter([dict(x='y' * 9999)]))))
+    tracemalloc.start()
+    try:
+        big = ({**content['exams'][0], 'x': 'y' * 20_000} for _ in range(100))
+        write_json(path, dict(content, exams=Entries(lambda: big)))
+        assert sum(1 for _ in PredictionFile(path)) == 100
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize('cut', [30, 300, 600, -20])
+def test_a_cut_file_is_refused(content, tmp_path, cut):
+    path = tmp_path / 'predictions.json'
+    write_json(path, dict(content, exams=Entries(lambda: iter(content['exams']))))
+    path.write_text(path.read_text()[:cut])
+    with pytest.raises(JsonError, match='predictions.json: not a JSON file'):
+        [*PredictionFile(path)]

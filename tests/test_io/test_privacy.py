@@ -235,3 +235,31 @@ def test_known_terms_are_shown(tmp_path):
         )
     ).header
     assert (facts['manufacturer'], facts['model']) == ('GE', 'SENOGRAPHE ESSENTIAL ADS')
+
+
+def test_a_name_is_the_same_in_any_character_set(tmp_path):
+    """DICOM PS3.5 allows one name in several encodings; an unknown one is no error."""
+    name = 'Müller^Zoë'
+    terms = [
+        ('ISO_IR 192', 'utf-8'),
+        ('ISO_IR 100', 'latin-1'),
+        ('GB18030', 'gb18030'),
+        ('ISO_IR 109', 'iso8859-3'),
+    ]
+    found = set()
+    for number, (term, codec) in enumerate(terms):
+        path = make_dicom(
+            tmp_path / f'{number}.dcm',
+            SpecificCharacterSet=term,
+            PatientName=name,
+        )
+        assert name.encode(codec) in path.read_bytes()
+        found.add(read_header(path).identity.name)
+    assert len(found) == 1
+    path = make_dicom(
+        tmp_path / 'x.dcm', SpecificCharacterSet='ISO_IR 192', PatientName='Möller^Zoë'
+    )
+    assert read_header(path).identity.name not in found
+    text = (tmp_path / '1.dcm').read_bytes().replace(b'ISO_IR 100', b'ISO_IR 999')
+    (tmp_path / 'x.dcm').write_bytes(text)
+    assert read_header(tmp_path / 'x.dcm').identity.name is not None

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import warnings
+from contextlib import nullcontext
 
 import pydicom
 import pytest
@@ -156,7 +157,10 @@ def test_what_was_read_is_not_read_again(archive, tmp_path, monkeypatch, capsys)
     )
     index_exams(archive, tmp_path / 'a.jsonl')
     assert [[file.name for file in task[0]] for task in tasks] == [['readme.txt']]
-    assert 'the headers of 13 files are there' in capsys.readouterr().out
+    assert (
+        'the headers of 13 files are kept from an earlier start'
+        in capsys.readouterr().out
+    )
 
 
 def test_parts_hold_every_exam_once(archive, tmp_path):
@@ -258,3 +262,28 @@ def test_nothing_of_the_patient_is_in_it(
     headers = [json.loads(line) for line in text.splitlines() if '"headers"' in line]
     numbers = [h['identity'] for line in headers for h in line['headers'] if h['view']]
     assert {type(number) for four in numbers for number in four} <= {int, type(None)}
+
+
+def test_few_files_need_no_processes(archive, tmp_path, monkeypatch):
+    """A pool has no more processes than there are tasks."""
+    asked = []
+    monkeypatch.setattr(
+        exam_indexing, 'worker_pool', lambda n: asked.append(n) or nullcontext()
+    )
+    index_exams(archive, tmp_path / 'a.jsonl', workers=4)
+    assert not asked
+    monkeypatch.setattr(exam_indexing, '_CHUNK', 8)
+    index_exams(archive, tmp_path / 'b.jsonl', workers=4)
+    assert asked == [2]
+    assert (tmp_path / 'a.jsonl').read_bytes() == (tmp_path / 'b.jsonl').read_bytes()
+
+
+def test_lines_of_a_list_with_spaces_and_comments(archive, tmp_path):
+    (archive / '1/#1').mkdir()
+    shutil.copy(archive / '1/1/L_CC.dcm', archive / '1/#1/b.dcm ')
+    (archive / 'list.txt').write_text(
+        '# the first\n1/1/R_CC.dcm \t\n1/#1/b.dcm \n  # more\nno.dcm\n'
+    )
+    counts = index_exams(archive / 'list.txt', tmp_path / 'a.jsonl')
+    assert counts['views'] == 2
+    assert counts['left_out'] == {'named by the list, but not there': 1}

@@ -7,11 +7,25 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mammo_plugins.io import Entries, JsonLines, write_json, write_json_lines
+from mammo_plugins.io import (
+    Entries,
+    JsonLines,
+    atomic_path,
+    write_json,
+    write_json_lines,
+)
 from mammo_plugins.structures.exam_index import ExamIndex
 
 from ..config_loading import ConfigError
-from ..inferencers.prediction_writer import JOINED, LINES, figures_of, placed_lines
+from ..inferencers.prediction_writer import (
+    JOINED,
+    LINES,
+    differences,
+    end_line,
+    figures_of,
+    placed_lines,
+    refuse_another_run,
+)
 
 
 class Merged(NamedTuple):
@@ -19,6 +33,8 @@ class Merged(NamedTuple):
 
     Attributes:
         exams (int): Exams with a line.
+        unusable (int): How many of these have no usable view, and so no entry.
+        unfinished (int): Parts whose run did not end.
         duplicates, differing (int): Lines of exams that another part also has, and how
             many of them differ; the line of the first part is kept.
         missing (list[str]): Keys of exams without a line.
@@ -27,6 +43,8 @@ class Merged(NamedTuple):
     """
 
     exams: int
+    unusable: int
+    unfinished: int
     duplicates: int
     differing: int
     missing: list[str]
@@ -41,32 +59,42 @@ class _Parts:
         self.files = [_lines_of(Path(part)) for part in parts]
         self.info: dict[str, Any] = {}
         self.places: dict[str, tuple[int, int]] = {}
-        self.duplicates = self.differing = self.damaged = 0
+        self.duplicates = self.differing = self.damaged = self.unusable = 0
+        self.unfinished = 0
+        wanted = set(index.exam_ids())
         for number, lines in enumerate(self.files):
             info, places, strange = placed_lines(lines)
             self.damaged += strange + lines.damaged
             self._check(lines.path, info, index)
             for exam_id, place in places.items():
+                if exam_id not in wanted:  # the index no longer has it
+                    continue
+                (line,) = lines.at([place])
                 if exam_id in self.places:
                     self.duplicates += 1
-                    (other,) = lines.at([place])
-                    self.differing += other['exam'] != self.line(exam_id)['exam']
+                    self.differing += line['exam'] != self.line(exam_id)['exam']
                 else:
                     self.places[exam_id] = number, place
+                    self.unusable += line['exam'] is None
 
     def _check(self, path: Path, info: dict | None, index: ExamIndex) -> None:
         if info is None:
             raise ConfigError(f'{path}: no line identifies the run; is it damaged?')
         if info.get('index') != index.digest:
             raise ConfigError(
-                f'{path}: made from another index than {index.path}; use that one'
+                f'{path}: made from another index than {index.path}; use that one, or '
+                'run mammo infer again with this one, which does only what is new'
             )
-        info = {name: value for name, value in info.items() if name != 'part'}
+        self.unfinished += 'complete' not in info
+        info = {
+            name: value
+            for name, value in info.items()
+            if name not in ('part', 'complete')
+        }
         if self.info and info != self.info:
             raise ConfigError(
-                f'{path}: of another run than {self.files[0].path} ('
-                + ', '.join(f'{key}: {info[key]}' for key in ('config', 'checkpoint'))
-                + '); only parts of one run are joined'
+                f'{path}: of another run than {self.files[0].path}; it differs in '
+                f'{differences(self.info, info)}. Only parts of one run are joined'
             )
         self.info = info
 
@@ -107,7 +135,7 @@ def merge_parts(
 
     Raises:
         ConfigError: If the parts come from different runs or another index, or if
-            ``out_dir`` is one of them.
+            ``out_dir`` is one of them or contains results of another run.
         FileNotFoundError: If a part or the index is missing.
         JsonError: If the file is not an index.
     """
@@ -115,14 +143,19 @@ def merge_parts(
     joined = _Parts(parts, exams)
     if any(lines.path.resolve().parent == out.resolve() for lines in joined.files):
         raise ConfigError(f'{out}: is one of the parts; choose another folder')
+    refuse_another_run(out, joined.info)
     missing = [key for key in exams.exam_ids() if key not in joined.places]
+    complete = not missing and not joined.unfinished
     if keep_lines:
         lines = joined.in_order(exams)
-        write_json_lines(out / LINES, chain([dict(info=joined.info)], lines))
+        end = [end_line(joined.info)] if complete else []
+        write_json_lines(out / LINES, chain([dict(info=joined.info)], lines, end))
     else:
-        write_json(out / JOINED, _result(joined, exams, complete=not missing))
+        write_json(out / JOINED, _result(joined, exams, complete))
     return Merged(
         len(joined.places),
+        joined.unusable,
+        joined.unfinished,
         joined.duplicates,
         joined.differing,
         missing,
@@ -160,9 +193,10 @@ def _bring_figures(joined: _Parts, index: ExamIndex, out: Path) -> int:
             source, target = folder / Path(name).name, out / Path(name).name
             if not source.is_file():
                 missing += 1
-            elif not target.exists():
-                try:
-                    os.link(source, target)
-                except OSError:  # on another file system
-                    shutil.copyfile(source, target)
+            else:
+                with atomic_path(target) as temporary:
+                    try:
+                        os.link(source, temporary)
+                    except OSError:  # on another file system
+                        shutil.copyfile(source, temporary)
     return missing

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from mammo_plugins.io import Entries, temporary_folder
+from mammo_plugins.printable import number_of
 from mammo_plugins.stopping import raise_if_stopped, start_worker, stop_arrived
 from mammo_plugins.structures.exam_index import ExamIndex
 
@@ -92,7 +93,7 @@ class _ExamsOfIndex(Dataset):
     def __getitem__(self, i: int) -> _Read:
         key, found = self.index.exam(self.places[i])
         made_of, cache, batches = (
-            files_digest(found.exams[key]),
+            files_digest(key, found),
             self.folder / f'{i}',
             None,
         )
@@ -179,12 +180,14 @@ def predict_index(
     figures: str = 'all',
     workers: int = 2,
     pace: Pace | None = None,
+    root: str | Path | None = None,
     run: Callable[..., Iterator[Outcome]] = outcomes,
 ) -> dict[str, Any]:
     """Run on the exams of an index, or on a part of them.
 
     Results are kept in ``predictions.jsonl``, not in memory. The same call resumes
-    after the last complete line. At the end ``predictions.json`` is written from it.
+    after the last complete line; if the index has changed since, only exams that are
+    new or whose files have changed are run. At the end ``predictions.json`` is written from it.
 
     Args:
         inferencer (ExamInferencer): The model.
@@ -194,6 +197,8 @@ def predict_index(
             exams are assigned to parts by a hash of their key. Defaults to all exams.
         score_thr (float), figures (str): As in :class:`ExamInferencer`.
         workers (int), pace (Pace): As in :func:`outcomes`. ``workers`` defaults to 2.
+        root (str | Path, optional): Folder of the images on this machine. Defaults to
+            that of the index.
         run (callable): :func:`outcomes`, or a function with the same results.
 
     Returns:
@@ -210,14 +215,16 @@ def predict_index(
     if not 0 <= part_id < num_parts:
         raise ValueError(f'part_id: {part_id}; expected 0 to {num_parts - 1}')
     drawn = Figures(Path(out_dir), score_thr, least_score(figures))
-    exams = ExamIndex(index, part_id, num_parts)
+    exams = ExamIndex(index, part_id, num_parts, root)
     _check_modality(inferencer, exams)
     info = dict(inferencer.info(), index=exams.digest)
     if num_parts > 1:
         info['part'] = f'{part_id} of {num_parts}'
-    info['run'] = inferencer.run_key([exams.digest], score_thr, figures)
+    # not of the index's digest, so that an archive may grow
+    info['run'] = inferencer.run_key([exams.indexed_root], score_thr, figures)
     writer = PredictionWriter(out_dir, info)
     writer.begin()
+    _count_others(exams, writer)
     left = array('Q', _not_done(exams, writer))
     complete = False
     try:
@@ -253,12 +260,24 @@ def _check_modality(inferencer: ExamInferencer, index: ExamIndex) -> None:
         )
 
 
+def _count_others(index: ExamIndex, writer: PredictionWriter) -> None:
+    """Report exams that have lines but are not, or no longer, in the index."""
+    if not writer.done:
+        return
+    others = len(writer.done) - sum(key in writer.done for key in index.exam_ids())
+    if others:
+        print(
+            f'{writer.folder}: {number_of(others, "exam")} done earlier but not in '
+            f'{index.path}: left out of predictions.json'
+        )
+
+
 def _not_done(index: ExamIndex, writer: PredictionWriter) -> Iterator[int]:
     """Yield the positions of exams that are still to be done."""
     for place in index.places:
         if writer.done:
             key, found = index.exam(place)
-            if key in writer.done and writer.get(key, files_digest(found.exams[key])):
+            if key in writer.done and writer.get(key, files_digest(key, found)):
                 continue
         yield place
 

@@ -25,11 +25,13 @@ class _Actor:
 
     Args:
         make (callable): Builds the model.
-        index (str): The index.
+        index (str), root (str): The index, and the folder of the images.
     """
 
-    def __init__(self, make: Callable[[], ExamInferencer], index: str) -> None:
-        self.inferencer, self.index = make(), ExamIndex(index)
+    def __init__(
+        self, make: Callable[[], ExamInferencer], index: str, root: str
+    ) -> None:
+        self.inferencer, self.index = make(), ExamIndex(index, root=root)
 
     def predict(
         self, places: Sequence[int], figures: Figures, workers: int
@@ -98,7 +100,7 @@ def _outcomes(
             max_task_retries=_TRIES,
         )
         pool = [
-            remote.remote(make, str(index.path.resolve()))
+            remote.remote(make, str(index.path.resolve()), str(index.root.resolve()))
             for _ in range(min(actors or gpus or 1, max(1, len(places))))
         ]
         figures = figures._replace(folder=figures.folder.resolve())

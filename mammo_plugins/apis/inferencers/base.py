@@ -292,7 +292,7 @@ class ExamInferencer(TrainedModel, ABC):
         figures: Figures,
     ) -> tuple[dict | None, list[dict]]:
         """Return an exam's entry, and the entries of its unused files."""
-        made_of = files_digest(found.exams[key])
+        made_of = files_digest(key, found)
         if writer is not None:
             done = writer.get(key, made_of)
             if done is not None:
@@ -342,6 +342,7 @@ class ExamInferencer(TrainedModel, ABC):
         if self.calibration is not None:
             self.calibration.apply(entry)
         if figures.wanted(entry):
+            figures.folder.mkdir(parents=True, exist_ok=True)
             self.visualize(exam, predictions, entry, figures.folder, figures.score_thr)
         return entry
 

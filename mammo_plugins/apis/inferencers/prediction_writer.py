@@ -5,15 +5,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mammo_plugins.io import JsonLines, ReadingLimits, read_json, write_json
+from mammo_plugins.io import JsonLines, ReadingLimits, StreamedJson, write_json
 from mammo_plugins.printable import number_of
-from mammo_plugins.structures.exam_files import FoundView
+from mammo_plugins.structures.exam_files import FoundExams
 from mammo_plugins.version import __version__
 
 from ..config_loading import ConfigError
 from ..trained_model import TrainedModel
 
 LINES, JOINED = 'predictions.jsonl', 'predictions.json'
+_END = dict(complete=True)
+# in the order in which they are named if runs differ
+_DESCRIBING = (
+    'config',
+    'checkpoint',
+    'version',
+    'part',
+    'ensemble',
+    'tta',
+    'precision',
+)
+_UNNAMED = (
+    'something that is not recorded by name: PATH, the content of the checkpoint, calibration or config, or an option: '
+    '--cfg-options, --score-thr, --figures, --group-by, --nipple-detector or a reading '
+    'limit'
+)
 
 
 def run_key(
@@ -44,19 +60,21 @@ def run_key(
     return digest.hexdigest()[:16]
 
 
-def files_digest(views: Mapping[str, FoundView]) -> str:
-    """Return a digest of the files of an exam.
+def files_digest(exam_id: str, found: FoundExams) -> str:
+    """Return a digest of the files of an exam, and of doubts about them.
 
     Args:
-        views (dict[str, FoundView]): Views of the exam, by name.
+        exam_id (str): Key of the exam.
+        found (FoundExams): Contains the exam.
     """
     images = [
         (name, image.path)
-        for name, view in views.items()
+        for name, view in found.exams[exam_id].items()
         for image in (view, *view.others)
     ]
     facts = [(name, str(path), *_size_and_time(path)) for name, path in images]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    doubts = found.doubts.get(exam_id, [])
+    return hashlib.sha256(repr([facts, doubts]).encode()).hexdigest()[:16]
 
 
 def _size_and_time(path: Path) -> tuple[int | None, int | None]:
@@ -92,6 +110,76 @@ def placed_lines(lines: JsonLines) -> tuple[dict | None, dict[str, int], int]:
     return info, places, strange
 
 
+def end_line(info: dict[str, Any]) -> dict[str, Any]:
+    """Return the line that ends the lines of a complete run.
+
+    Args:
+        info (dict): Description of the run.
+    """
+    return dict(info={**info, **_END})
+
+
+def refuse_another_run(folder: Path, info: dict[str, Any]) -> None:
+    """Refuse a folder with results of another run.
+
+    Args:
+        folder (Path): Folder to write to; it need not exist.
+        info (dict): Description of the run.
+
+    Raises:
+        ConfigError: If its lines or its ``predictions.json`` are of another run or
+            part.
+    """
+    before, done, _ = placed_lines(JsonLines(folder / LINES))
+    _refuse_another(folder, before, info, len(done))
+    before, count = _joined(folder)
+    _refuse_another(folder, before, info, count)
+
+
+def differences(before: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """Return in what two runs differ, as far as their descriptions state it.
+
+    Args:
+        before (dict), info (dict): Descriptions of the runs.
+    """
+    named = [
+        f'{name} ({before.get(name)}; now {info.get(name)})'
+        for name in _DESCRIBING
+        if before.get(name) != info.get(name)
+    ]
+    return ', '.join(named) or _UNNAMED
+
+
+def _joined(folder: Path) -> tuple[dict | None, int]:
+    """Return the description of the run in ``predictions.json``, and its exams."""
+    if not (folder / JOINED).exists():
+        return None, 0
+    try:
+        result = StreamedJson(folder / JOINED, 'exams')
+        return dict(result.rest['info']), sum(1 for _ in result)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}, 0  # not a run of ours
+
+
+def _refuse_another(
+    folder: Path, before: dict | None, info: dict[str, Any], count: int
+) -> None:
+    if before is None or all(
+        before.get(name) == info.get(name) for name in ('run', 'part')
+    ):
+        return
+    made = (
+        f'{number_of(count, "exam")} by {before.get("config")} and {before.get("checkpoint")}'
+        if before
+        else f'a {JOINED} of another kind'
+    )
+    differs = f', which differs in {differences(before, info)}' if before else ''
+    raise ConfigError(
+        f'{folder}: holds results of another run ({made}){differs}; they are left '
+        'unchanged. Choose another folder, or delete this one'
+    )
+
+
 class PredictionWriter:
     """Results of one run in a folder, written as they are produced.
 
@@ -119,49 +207,22 @@ class PredictionWriter:
                 f'{self.folder / LINES}: {strange + self._lines.damaged} lines '
                 'cut short, damaged or of another run; their exams are run again'
             )
-        self._begun = before is not None
-        count = len(self.done)
-        if not self._begun:
-            before, count = self._joined()
-        if before is not None and any(
-            before.get(name) != info.get(name) for name in ('run', 'part')
-        ):
-            raise ConfigError(self._of_another(before, count))
+        has_lines, count = before is not None, len(self.done)
+        self._ended = has_lines and 'complete' in before
+        # the index may have grown since, which its digest shows
+        self._begun = has_lines and {**before, **_END} == {**info, **_END}
+        if not has_lines:
+            before, count = _joined(self.folder)
+        _refuse_another(self.folder, before, info, count)
         if count:
             print(
-                f'{self.folder}: {number_of(count, "exam")} of this run done already; '
-                + ('skipped' if self._begun else f'run again, as {LINES} is missing')
+                f'{self.folder}: {number_of(count, "exam")} of this run '
+                + (
+                    'done already; skipped if the files are unchanged'
+                    if has_lines
+                    else f'run again, as {LINES} is missing'
+                )
             )
-
-    def _joined(self) -> tuple[dict | None, int]:
-        """Return the description of a run of which only ``predictions.json`` exists."""
-        path = self.folder / JOINED
-        if not path.exists():
-            return None, 0
-        try:
-            result = read_json(path)
-            return dict(result['info']), len(result['exams'])
-        except (ValueError, TypeError, KeyError):
-            return {}, 0  # not a run of ours
-
-    def _of_another(self, before: dict, count: int) -> str:
-        """Return the message about another run's results."""
-        made = (
-            f'{count} exams by {before.get("config")} and {before.get("checkpoint")}'
-            if before
-            else f'a {JOINED} of another kind'
-        )
-        differs = [
-            name
-            for name in ('config', 'checkpoint', 'version', 'part')
-            if before and before.get(name) != self.info.get(name)
-        ]
-        what = ', '.join(differs) or 'its files, weights, settings or options'
-        return (
-            f'{self.folder}: holds results of another run ({made}), which differs '
-            f'in {what}; they are left unchanged. Choose another folder, or '
-            'delete this one'
-        )
 
     def get(self, exam_id: str, made_of: str) -> dict | None:
         """Return the line of a finished exam, if its figures exist too.
@@ -185,7 +246,7 @@ class PredictionWriter:
         """Write the description of the run, if missing: a part may have no exam."""
         if not self._begun:
             self._lines.append(dict(info=self.info))
-            self._begun = True
+            self._begun, self._ended = True, False
 
     def add(
         self, exam_id: str, made_of: str, exam: dict | None, skipped: list[dict]
@@ -198,6 +259,7 @@ class PredictionWriter:
             exam (dict, optional): Its entry; ``None`` if it has no usable view.
             skipped (list[dict]): Entries of its unused files.
         """
+        self._begun = self._begun and not self._ended
         self.begin()
         self._lines.append(
             dict(
@@ -231,10 +293,15 @@ class PredictionWriter:
     def join(self, result: dict[str, Any]) -> None:
         """Write ``predictions.json``, if there is any exam.
 
+        If the run is complete, a last line states that.
+
         Args:
             result (dict): The whole content; ``exams`` and ``skipped`` are lists or
                 :class:`~mammo_plugins.io.Entries`.
         """
+        if result['info']['complete'] and self._begun and not self._ended:
+            self._lines.append(end_line(self.info))
+            self._ended = True
         if any(True for _ in result['exams']):
             write_json(self.folder / JOINED, result)
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
 
 from mammo_plugins.io import DicomWarnings, MammogramError, atomic_path
+from mammo_plugins.printable import one_line
 
 from ..prediction_file import ExportError, PredictionFile, image_of, view_name
 
@@ -50,7 +53,8 @@ class DicomExport:
             object, with the reason.
 
     Raises:
-        ExportError: If highdicom is not installed.
+        ExportError: If highdicom is not installed, or the folder contains objects of
+            other exams, or of these by another run or with other options.
     """
 
     def __init__(
@@ -67,9 +71,37 @@ class DicomExport:
         self.score_thr, self.keep_identity = score_thr, keep_identity
         self.written: Counter = Counter()
         self.skipped: list[tuple[str, str]] = []
+        self._refuse_others()
         self._made_at = datetime.fromtimestamp(
             int(predictions.path.stat().st_mtime), timezone.utc
         ).replace(tzinfo=None)
+
+    def _refuse_others(self) -> None:
+        """Refuse a folder with objects of exams that are not in the predictions."""
+        there = {path.name for path in self.out_dir.glob('*_*.dcm')}
+        if not there:
+            return
+        exams = {exam['exam_id'] for exam in self.predictions}
+        others = [name for name in there if name.partition('_')[0] not in exams]
+        if others:
+            raise ExportError(
+                f'{one_line(self.out_dir)}: contains {len(others)} DICOM objects of '
+                f'other exams, such as {one_line(min(others))}; choose another folder'
+            )
+
+    def _refuse_another_run(self, path: Path, made: Dataset) -> None:
+        """Refuse to replace an object by another: its UID depends on the run."""
+        try:
+            there = dcmread(path, specific_tags=['SOPInstanceUID'])
+        except FileNotFoundError:
+            return
+        except (InvalidDicomError, OSError, ValueError, KeyError):
+            there = Dataset()
+        if there.get('SOPInstanceUID') != made.SOPInstanceUID:
+            raise ExportError(
+                f'{one_line(path)}: is an object of another run, or made with other '
+                'options; it is left unchanged. Choose another folder'
+            )
 
     def __call__(self, exam: dict[str, Any]) -> None:
         """Write the objects of an exam.
@@ -125,6 +157,7 @@ class DicomExport:
         for name, (source, each) in made.items():
             file_name = f'{exam["exam_id"]}_{name}.dcm'.replace(' ', '_')
             origin.finish(each, source.identity)
+            self._refuse_another_run(self.out_dir / file_name, each)
             with atomic_path(self.out_dir / file_name) as temporary:
                 each.save_as(temporary, enforce_file_format=True)
             self.written[name.rpartition('_')[2]] += 1

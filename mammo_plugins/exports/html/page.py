@@ -1,7 +1,6 @@
 """A self-contained page: predictions, pictures and test results."""
 
 import platform
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mammo_plugins.io import atomic_path
+from mammo_plugins.printable import kind_of
 from mammo_plugins.version import __version__
 
 from ..model_facts import model_facts
@@ -143,8 +143,12 @@ def _write_exams(
     shown = min(total, options.max_exams)
     file.write(f'<p class="soft">{shown} of {total} exams are shown')
     file.write(', the first of the file.' if shown < total else '.')
-    if not predictions.info.get('complete', True):
-        file.write(' The run was stopped on the way: there may be more.')
+    if predictions.complete is False:
+        file.write(' The run is incomplete: there may be more.')
+    elif predictions.complete is None:
+        file.write(' The run may be incomplete: its lines do not state that it ended.')
+    if predictions.unusable:
+        file.write(f' {predictions.unusable} exams have no usable view.')
     if predictions.damaged:
         file.write(f' {predictions.damaged} lines that were damaged are left out.')
     file.write('</p></section>')
@@ -170,13 +174,13 @@ def _write_left_out(file: TextIO, entries: Sequence[tuple[str, str]]) -> None:
 
 def _by_reason(entries: Iterable[tuple[str, str]]) -> str:
     """Return files by the reason for skipping them."""
-    reasons = defaultdict(list)
+    reasons: dict[str, tuple[str, list[str]]] = {}
     for name, reason in entries:
-        reasons[reason].append(name)
+        reasons.setdefault(kind_of(reason), (reason, []))[1].append(name)
     if not reasons:
         return '<p class="soft">None.</p>'
     parts = []
-    for reason, names in reasons.items():
+    for reason, names in reasons.values():
         more = f' and {len(names) - _FILES} more' if len(names) > _FILES else ''
         listed = ', '.join(map(text, names[:_FILES]))
         parts.append(

@@ -163,15 +163,14 @@ def test_an_interrupted_run_says_so_and_holds_its_lines(
     assert written['info']['complete'] is False
 
 
-@pytest.mark.parametrize('what', ['part', 'index', 'option'])
+@pytest.mark.parametrize('what', ['part', 'root', 'option'])
 def test_results_are_not_mixed(inferencer, archive, index, tmp_path, what):
     run(inferencer, index, tmp_path / 'out', num_parts=2)
     before, options = contents(tmp_path / 'out'), dict(num_parts=2)
     if what == 'part':
         options['part_id'] = 1
-    elif what == 'index':
-        (archive / 'more.txt').write_text('')
-        index_exams(archive, index)
+    elif what == 'root':
+        index_exams(archive / 'phantom_0001', index)
     else:
         options['score_thr'] = 0.5
     with pytest.raises(ConfigError, match='holds results of another run'):
@@ -224,3 +223,53 @@ def test_identity_stays_out(
     names = ' '.join(str(path) for path in (tmp_path / 'results').rglob('*'))
     assert_private(names, index.read_text())
     assert len(list((tmp_path / 'results/all').glob('*.png'))) == 4
+
+
+def test_a_grown_archive_costs_its_new_exams(
+    inferencer, archive, index, tmp_path, monkeypatch, capsys
+):
+    """In the end all is as if the whole had been run at once."""
+    kept = tmp_path / 'kept'
+    (archive / 'phantom_0003').rename(kept)
+    index_exams(archive, index)
+    run(inferencer, index, tmp_path / 'out')
+    kept.rename(archive / 'phantom_0003')
+    gone = ExamIndex(index).exam(ExamIndex(index).places[0])[1]
+    index_exams(archive, index)
+    read_exam, done = inferencer.read_exam, []
+    monkeypatch.setattr(
+        inferencer, 'read_exam', lambda key, *_: done.append(key) or read_exam(key, *_)
+    )
+    capsys.readouterr()
+    run(inferencer, index, tmp_path / 'out')
+    assert len(done) == 1
+    said = capsys.readouterr().out
+    assert (
+        '4 exams of this run done already; skipped if the files are unchanged' in said
+    )
+    run(inferencer, index, tmp_path / 'whole')
+    one, whole = (
+        (tmp_path / name / 'predictions.json').read_bytes() for name in ('out', 'whole')
+    )
+    assert one == whole
+    merge_parts([tmp_path / 'out'], index, tmp_path / 'all')
+    assert (tmp_path / 'all/predictions.json').read_bytes() == whole
+    for path in {view.path.parent for view in next(iter(gone.exams.values())).values()}:
+        path.rename(tmp_path / 'gone')
+    index_exams(archive, index)
+    result = run(inferencer, index, tmp_path / 'out')
+    assert '1 exam done earlier but not in' in capsys.readouterr().out
+    assert len([*result['exams']]) == 3
+    assert merge_parts([tmp_path / 'out'], index, tmp_path / 'all').exams == 4
+
+
+def test_an_index_elsewhere(inferencer, archive, index, tmp_path):
+    """Another mount point changes nothing but where files are read."""
+    run(inferencer, index, tmp_path / 'here')
+    archive.rename(tmp_path / 'elsewhere')
+    run(inferencer, index, tmp_path / 'there', root=tmp_path / 'elsewhere')
+    here, there = (
+        (tmp_path / name / 'predictions.json').read_bytes()
+        for name in ('here', 'there')
+    )
+    assert here == there
