@@ -221,7 +221,18 @@ _VIEW: dict[str, Callable[[Any], bool]] = dict(
     height=_is_size,
 )
 _SAID: dict[str, Callable[[Any], bool]] = dict(
-    malignancy=_is_share, abnormal=_is_share, asymmetric=_or_null(_is_share)
+    malignancy=_is_share,
+    abnormal=_is_share,
+    asymmetric=_or_null(_is_share),
+    score_calibrated=_is_share,
+    malignancy_calibrated=_is_share,
+    abnormal_calibrated=_is_share,
+    asymmetric_calibrated=_is_share,
+)
+_RECALL: dict[str, Callable[[Any], bool]] = dict(
+    exam_score=_or_null(_is_share),
+    threshold=_is_share,
+    recalled=_or_null(lambda value: isinstance(value, bool)),
 )
 _DETECTION: dict[str, Callable[[Any], bool]] = dict(
     category=_is_text, score=_is_share, bbox=_is_box
@@ -244,6 +255,8 @@ def _wrong(exam: Any) -> str | None:
         ('pairs', dict(view=_is_name)),
     ):
         parts += _listed(exam, key, needed)
+    if 'recall' in exam:
+        parts.append(('recall.', exam['recall'], _RECALL))
     for name, view, _ in list(parts):
         if name.startswith('views['):
             for key, needed in (('detections', _DETECTION), ('masses', _MASS)):
@@ -256,9 +269,7 @@ def _wrong(exam: Any) -> str | None:
             return f'{name.rstrip(".")}: expected an object'
         for key, sound in needed.items():
             if not sound(part.get(key)):
-                return (
-                    f'{name}{key}: {one_line(repr(part.get(key)))[:60]} is not as it is'
-                )
+                return f'{name}{key}: {one_line(repr(part.get(key)))[:60]} is not in the expected format'
         for key, sound in _SAID.items():
             if key in part and not sound(part[key]):
                 return f'{name}{key}: expected a number from 0 to 1'

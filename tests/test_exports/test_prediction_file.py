@@ -88,6 +88,14 @@ def changed(path, value):
         ),
         (changed(['exams', 0, 'malignancy'], 'high'), 'malignancy: expected a number'),
         (
+            changed(['exams', 0, 'malignancy_calibrated'], 2),
+            'malignancy_calibrated: expected a number',
+        ),
+        (
+            changed(['exams', 0, 'recall'], dict(threshold=0.5, recalled='yes')),
+            r'recall.recalled',
+        ),
+        (
             lambda content: content['exams'][1].pop('views'),
             r'exams\[1\].views: expected',
         ),
