@@ -281,7 +281,7 @@ def test_results_of_two_runs_are_not_mixed(
         monkeypatch.setattr(inferencer, 'checkpoint', tmp_path / 'b.pth')
     with pytest.raises(ConfigError) as error:
         inferencer(exam, out, **options)
-    assert '1 exams by faster-rcnn_hrnetv2p-w8_phantom.py and a.pth' in str(error.value)
+    assert '1 exam by faster-rcnn_hrnetv2p-w8_phantom.py and a.pth' in str(error.value)
     assert before == {path: path.read_bytes() for path in out.iterdir()}
 
 
