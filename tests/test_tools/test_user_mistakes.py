@@ -301,11 +301,11 @@ def test_classes_of_data_that_has_two(two_kinds, small, refused):
     [
         (
             'model = dict(data_preprocessor=dict(num_channels=3))',
-            ['the images have 3 channels', 'takes 1', 'in_channels of the backbone'],
+            ['the images have 3 channels', 'expects 1', 'in_channels of the backbone'],
         ),
         (
             'model = dict(backbone=dict(in_channels=3))',
-            ['the images have 1 channels', 'takes 3'],
+            ['the images have 1 channels', 'expects 3'],
         ),
         (
             "model = dict(data_preprocessor=dict(_delete_=True, type='mmdet."
@@ -491,11 +491,11 @@ def test_what_is_left_out_is_said_with_the_numbers(
     left = sum(a['category_id'] == 2 for a in data['annotations'])
     assert left
     assert (
-        f'Lesions of calcification ({left}) are left out'
+        f'Lesions of calcification ({left}) are dropped'
         in said.partition('Epoch(test)')[0]
     )
     froc = json.loads((tmp_path / 'work/test/froc.json').read_text())
-    assert f'Lesions of calcification ({left}) are left out' in froc['rule']
+    assert f'Lesions of calcification ({left}) are dropped' in froc['rule']
     assert froc['counts']['lesions'] == len(data['annotations']) - left
 
 
@@ -508,7 +508,7 @@ def test_what_is_left_out_is_said_with_the_numbers(
                 "default_hooks.checkpoint.save_best='froc/recall@1.0'",
                 'default_hooks.checkpoint.rule=greater',
             ],
-            'default_hooks.checkpoint.save_best decides by the test part',
+            'default_hooks.checkpoint.save_best selects by the test part',
         ),
         (
             ["val_dataloader.dataset.ann_file='annotations/../annotations/train.json'"],
