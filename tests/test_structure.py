@@ -465,3 +465,9 @@ def test_slow_tests_are_there():
         if isinstance(node, ast.FunctionDef)
     }
     assert listed == sorted(set(listed)) and not set(listed) - found
+
+
+def test_test_modules_have_names_of_their_own():
+    """pytest imports them by name alone."""
+    names = [path.name for path in sources('tests') if path.name.startswith('test_')]
+    assert not {name for name in names if names.count(name) > 1}

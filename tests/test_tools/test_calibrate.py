@@ -146,14 +146,19 @@ def test_another_checkpoint_is_refused(checkpoint, phantom_root, tmp_path, run_t
     weights = torch.load(checkpoint)
     weights['state_dict']['head.fc.weight'] *= 2
     torch.save(weights, other)
-    facts = json.loads(checkpoint.with_suffix('.calibration.json').read_text())
-    file = tmp_path / 'other.calibration.json'
-    file.write_text(json.dumps(facts))
+    done = run_tool(
+        'tools/calibrate.py',
+        CONFIG,
+        checkpoint,
+        *('--out', other.with_suffix('.calibration.json')),
+        *options(phantom_root, tmp_path / 'work'),
+    )
+    assert done.returncode == 0, done.err
     exam = next((phantom_root / 'dicom').iterdir())
     words = [CONFIG, other, exam, '--out', tmp_path / 'out']
     done = run_tool('tools/infer.py', *words)
     assert done.returncode == 2 and 'of other weights than other.pth' in done.err
-    assert '--calibration none' in done.err and not list((tmp_path / 'out').iterdir())
+    assert '--calibration none' in done.err and not (tmp_path / 'out').exists()
     done = run_tool('tools/infer.py', *words, '--calibration', 'none')
     assert done.returncode == 0 and 'recalled' not in done.out
     assert '_calibrated' not in (tmp_path / 'out/predictions.json').read_text()

@@ -319,7 +319,7 @@ def test_a_set_of_another_seed_is_not_mixed_with(make, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         make(out, '--count', '2', '--seed', '1')
     said = capsys.readouterr().err
-    assert stop.value.code == 2 and 'of seed 0; those of another' in said
+    assert stop.value.code == 2 and 'of seed 0; images of another' in said
     assert before == {path: path.read_bytes() for path in out.rglob('*.tif')}
     make(out, '--count', '2')
     assert f'{out}: holds {len(before)} images' in capsys.readouterr().out

@@ -159,7 +159,7 @@ def test_before_the_first_batch_of_training(setting, said, small, refused):
         ),
         (
             'optim_wrapper.optimizer.type=AdamV',
-            'there is no optimizer AdamV; did you mean',
+            'no such optimizer AdamV; did you mean',
         ),
         ('=3', 'has an empty name before ='),
         ('train_cfg..max_epochs=3', 'an empty name'),
