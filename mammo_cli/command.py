@@ -13,12 +13,17 @@ from .errors import refuse
 from .light import light
 
 
+def _discard_output() -> None:
+    """Let nothing more be written to a pipe whose reader has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def show(text: str) -> None:
     """Print a text; the reader of a pipe may close it early."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
 
 
 def _fine(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -88,7 +93,11 @@ class Command:
         with light('stopping').ended_at_once():
             with light('printable').printable_output():
                 parser = self.parser(typed, prog)
-                args = parser.parse_args(words)
+                try:
+                    args = parser.parse_args(words)
+                except BrokenPipeError:  # of Python 3.10's help
+                    _discard_output()
+                    sys.exit()
                 self.check(parser, args)
                 self._find_configs(args)
                 args.parser, args.words = parser, words

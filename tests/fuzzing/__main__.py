@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_origin
 
 import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 import fuzzing
@@ -30,6 +31,7 @@ def fuzzers() -> dict[str, type[Fuzzer]]:
                 (name, value)
                 for name, value in space.items()
                 if isinstance(value, type)
+                and get_origin(value) is None  # such as dict[str, int], in Python 3.10
                 and issubclass(value, Fuzzer)
                 and value.__module__ == f'fuzzing.{module.name}'
                 and value.name
