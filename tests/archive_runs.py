@@ -11,12 +11,14 @@ import os
 import random
 import signal
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
+from tqdm import tqdm
 
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.archive import outcomes, predict_index
@@ -90,6 +92,12 @@ def run(inferencer, index, out, **options):
     return predict_index(inferencer, index, out, **options)
 
 
+def run_apart(*args, **options):
+    """Run in a forked process, which may be killed while it holds a lock."""
+    tqdm.set_lock(threading.RLock())  # else the one of the parent's progress bars
+    run(*args, **options)
+
+
 def kill_at_random(inferencer, index, out, moments, **options):
     """Start a run for each moment, in seconds, and kill it then by signal 9.
 
@@ -98,7 +106,7 @@ def kill_at_random(inferencer, index, out, moments, **options):
     """
     for moment in moments:
         process = multiprocessing.get_context('fork').Process(
-            target=run, args=(inferencer, index, out), kwargs=options
+            target=run_apart, args=(inferencer, index, out), kwargs=options
         )
         process.start()
         time.sleep(moment)
