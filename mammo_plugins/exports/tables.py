@@ -12,6 +12,19 @@ from mammo_plugins.printable import csv_cell
 from .prediction_file import PredictionFile
 
 _RECALL = ('exam_score', 'threshold', 'recalled')
+_SCORES = ('score', 'score_calibrated')
+_JUDGED = (
+    'malignancy',
+    'malignancy_calibrated',
+    'birads_score',
+    'birads',
+    'abnormal',
+    'abnormal_calibrated',
+    'asymmetric',
+    'asymmetric_calibrated',
+    'affected_side',
+    'examined_side',
+)
 COLUMNS = (
     'level',
     'exam_id',
@@ -22,8 +35,7 @@ COLUMNS = (
     'finding',
     'findings',
     'category',
-    'score',
-    'score_calibrated',
+    *_SCORES,
     'x1',
     'y1',
     'x2',
@@ -32,33 +44,10 @@ COLUMNS = (
     'y1_mm',
     'x2_mm',
     'y2_mm',
-    'malignancy',
-    'malignancy_calibrated',
-    'birads_score',
-    'birads',
-    'abnormal',
-    'abnormal_calibrated',
-    'asymmetric',
-    'asymmetric_calibrated',
-    'affected_side',
-    'examined_side',
+    *_JUDGED,
     *_RECALL,
 )
-_SAID = (
-    'score',
-    'score_calibrated',
-    'malignancy',
-    'malignancy_calibrated',
-    'birads_score',
-    'birads',
-    'abnormal',
-    'abnormal_calibrated',
-    'asymmetric',
-    'asymmetric_calibrated',
-    'affected_side',
-    'examined_side',
-    'category',
-)
+_SAID = ('category', *_SCORES, *_JUDGED)
 
 
 def rows(exams: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
